@@ -1,0 +1,33 @@
+"""Registries of the suite, children of MMEngine's root registries.
+
+``type='uniformer_mm.NAME'`` is found from any host's scope: MMEngine imports
+this module by its scope, and ``locations`` on the first look-up.
+"""
+
+from __future__ import annotations
+
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
+from mmengine.registry import Registry
+
+__all__ = ['HOOKS', 'MODELS', 'RUNNERS']
+
+MODELS = Registry(
+    'model',
+    parent=MMENGINE_MODELS,
+    scope='uniformer_mm',
+    locations=['uniformer_mm.backbones'],
+)
+HOOKS = Registry(
+    'hook',
+    parent=MMENGINE_HOOKS,
+    scope='uniformer_mm',
+    locations=['uniformer_mm.engine'],
+)
+RUNNERS = Registry(
+    'runner',
+    parent=MMENGINE_RUNNERS,
+    scope='uniformer_mm',
+    locations=['uniformer_mm.engine'],
+)
