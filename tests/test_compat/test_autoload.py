@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import uniformer_mm_autoload as autoload
+
+RunPython = Callable[..., 'subprocess.CompletedProcess[str]']
+
+USE_NMS = """
+import torch
+from mmcv.ops import nms
+boxes = torch.tensor([[0., 0., 9., 9.], [0., 0., 9., 8.], [20., 0., 29., 9.]])
+_, kept = nms(boxes, torch.tensor([.5, .9, .7]), .5)
+assert kept.tolist() == [1, 2], kept
+"""
+
+WORKERS = """
+import sys
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+class Boxes(Dataset):
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        from mmcv.ops import nms
+        boxes = torch.tensor([[0., 0., 9., 9.], [0., 0., 9., 8.]])
+        return nms(boxes, torch.tensor([.5, .9]), .5)[1]
+
+if __name__ == '__main__':
+    loader = DataLoader(
+        Boxes(), num_workers=1, multiprocessing_context=sys.argv[1])
+    assert 'mmcv' not in sys.modules
+    print([kept.tolist() for kept in loader])
+"""
+
+TORCHRUN = """
+import torch.distributed as dist
+dist.init_process_group('gloo')
+exec(open('use_nms.py').read())
+print('rank', dist.get_rank(), 'of', dist.get_world_size())
+dist.destroy_process_group()
+"""
+
+
+def make_module(path: Path, text: str = '') -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_importing_the_module_alone_loads_nothing_heavy(
+    run_python: RunPython,
+) -> None:
+    code = (
+        'import json, sys; before = set(sys.modules);'
+        'import uniformer_mm_autoload as a; a.install();'
+        'print(json.dumps(sorted(set(sys.modules) - before)))'
+    )
+    done = run_python('-c', code)
+    assert done.returncode == 0, done.stderr
+    loaded = {name.partition('.')[0] for name in json.loads(done.stdout)}
+    heavy = {'torch', 'numpy', 'mmengine', 'mmcv', 'uniformer_mm'}
+    assert 'uniformer_mm_autoload' in loaded
+    assert not loaded & heavy
+
+
+def test_import_torch_installs_one_finder_at_the_end(
+    run_python: RunPython,
+) -> None:
+    code = (
+        'import sys, torch, uniformer_mm_autoload as a;'
+        'assert sys.meta_path[-1] is a.ReplacementFinder;'
+        'assert "uniformer_mm" not in sys.modules;'
+        'a.install(); a.install();'
+        'assert sys.meta_path.count(a.ReplacementFinder) == 1;'
+        'assert a.is_installed()'
+    )
+    done = run_python('-c', code)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.usefixtures('mmcv_lite')
+@pytest.mark.parametrize(
+    'switch', ['UNIFORMER_MM_COMPAT', 'TORCH_DEVICE_BACKEND_AUTOLOAD']
+)
+def test_off_switches(run_python: RunPython, switch: str) -> None:
+    done = run_python('-c', 'import torch, mmcv._ext', **{switch: '0'})
+    assert done.returncode == 1
+    assert "No module named 'mmcv._ext'" in done.stderr
+
+
+@pytest.mark.parametrize('value', ['', '1', 'no', '\udcff'])
+def test_other_values_of_the_switch_leave_it_on(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setattr(sys, 'meta_path', [])
+    monkeypatch.setenv(autoload.ENV_SWITCH, value)
+    autoload.install()
+    assert sys.meta_path == [autoload.ReplacementFinder]
+
+
+def test_install_survives_a_foreign_finder_that_cannot_be_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Foreign:
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError('not comparable')
+
+        __hash__ = None  # type: ignore[assignment]
+
+    monkeypatch.setattr(sys, 'meta_path', [Foreign()])
+    monkeypatch.delenv(autoload.ENV_SWITCH, raising=False)
+    autoload.install()
+    assert autoload.is_installed()
+    assert len(sys.meta_path) == 2
+
+
+@pytest.mark.parametrize(
+    'name', ['mmcv', 'mmcv._extra', 'mmaction.models.localizers', 'torch']
+)
+def test_other_names_are_not_answered(name: str) -> None:
+    assert autoload.ReplacementFinder.find_spec(name) is None
+
+
+@pytest.mark.parametrize('name', autoload.REPLACEMENTS)
+def test_specs_carry_the_missing_name(name: str) -> None:
+    spec = autoload.ReplacementFinder.find_spec(name)
+    assert spec is not None
+    assert spec.name == name
+    is_package = name.endswith('localizers.drn')
+    assert spec.submodule_search_locations == ([] if is_package else None)
+
+
+def test_originals_win(run_python: RunPython, tmp_path: Path) -> None:
+    localizers = tmp_path / 'site/mmaction/models/localizers'
+    for package in ('mmcv', 'mmaction', 'mmaction/models'):
+        make_module(tmp_path / 'site' / package / '__init__.py')
+    make_module(localizers / '__init__.py')
+    make_module(tmp_path / 'site/mmcv/_ext.py', 'ORIGINAL = True')
+    # A source tree has no __init__.py here, which is why wheels lack it.
+    make_module(localizers / 'drn/drn.py', 'ORIGINAL = True')
+    code = (
+        'import torch, uniformer_mm_autoload as a, mmcv._ext as ext;'
+        'import mmaction.models.localizers.drn.drn as drn;'
+        'assert a.is_installed() and ext.ORIGINAL and drn.ORIGINAL'
+    )
+    done = run_python('-c', code, PYTHONPATH=str(tmp_path / 'site'))
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_broken_package_breaks_its_users_but_not_torch(
+    run_python: RunPython, tmp_path: Path
+) -> None:
+    make_module(
+        tmp_path / 'site/uniformer_mm/__init__.py',
+        "raise ImportError('broken on purpose')",
+    )
+    make_module(tmp_path / 'site/mmcv/__init__.py')
+    code = "import torch; print('torch is fine'); import mmcv._ext"
+    done = run_python('-c', code, PYTHONPATH=str(tmp_path / 'site'))
+    assert done.stdout == 'torch is fine\n'
+    assert done.returncode == 1
+    assert 'ImportError: broken on purpose' in done.stderr
+
+
+def test_isolated_mode(run_python: RunPython) -> None:
+    pytest.importorskip('mmcv')
+    done = run_python('-I', '-c', USE_NMS)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize('method', ['fork', 'spawn'])
+def test_dataloader_workers(
+    run_python: RunPython, tmp_path: Path, method: str
+) -> None:
+    pytest.importorskip('mmcv')
+    make_module(tmp_path / 'workers.py', WORKERS)
+    done = run_python('workers.py', method)
+    assert done.stdout == '[[[1]], [[1]]]\n', done.stderr
+
+
+def test_torchrun(run_python: RunPython, tmp_path: Path) -> None:
+    pytest.importorskip('mmcv')
+    make_module(tmp_path / 'use_nms.py', USE_NMS)
+    make_module(tmp_path / 'train.py', TORCHRUN)
+    launcher = ['-m', 'torch.distributed.run', '--standalone']
+    done = run_python(*launcher, '--nproc-per-node', '1', 'train.py')
+    assert done.stdout.endswith('rank 0 of 1\n'), done.stderr
+
+
+@pytest.mark.usefixtures('mmcv_lite')
+def test_an_op_not_supplied_exists_and_raises_when_called() -> None:
+    ext = importlib.import_module('mmcv._ext')
+    assert hasattr(ext, 'deform_conv_forward')
+    with pytest.raises(NotImplementedError) as caught:
+        ext.deform_conv_forward(1, group=2)
+    message = str(caught.value)
+    assert 'mmcv._ext.deform_conv_forward' in message
+    assert 'nms, soft_nms, roi_align (average) and' in message
+    uninstall = message.index('pip uninstall mmcv-lite')
+    assert uninstall < message.index('mim install mmcv==2.1.0')
+
+
+@pytest.mark.usefixtures('mmcv_lite')
+def test_private_names_are_missing() -> None:
+    ext = importlib.import_module('mmcv._ext')
+    assert not hasattr(ext, '__wrapped__')
+    with pytest.raises(AttributeError, match=r"'mmcv\._ext'.*'_private'"):
+        ext._private  # noqa: B018
+
+
+@pytest.mark.usefixtures('mmcv_lite')
+def test_environment_report_of_mmcv_works() -> None:
+    report = importlib.import_module('mmcv.utils').collect_env()
+    assert report['MMCV Compiler'] == 'n/a'
+    assert report['MMCV CUDA Compiler'] == 'n/a'
+
+
+def test_missing_torchvision_is_named(run_python: RunPython) -> None:
+    code = (
+        "import sys; sys.modules['torchvision'] = None;"
+        'from uniformer_mm.compat.torchvision_ops import torchvision_ops;'
+        'torchvision_ops()'
+    )
+    done = run_python('-c', code)
+    assert 'needs the torchvision release that matches torch' in done.stderr

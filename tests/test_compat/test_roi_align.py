@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+ops = pytest.importorskip('mmcv.ops')
+torchvision_ops = pytest.importorskip('torchvision.ops')
+
+SIZE = (2, 3)
+SCALE = 0.5
+
+
+def make_features(dtype: torch.dtype = torch.float64) -> Tensor:
+    """Return (2, 3, 5, 7)."""
+    values = torch.arange(2 * 3 * 5 * 7, dtype=torch.float64)
+    return values.mul(1.7).sin().reshape(2, 3, 5, 7).to(dtype)
+
+
+def make_rois(dtype: torch.dtype = torch.float64) -> Tensor:
+    """Return (5, 5): inside, small, over two borders, outside, whole map."""
+    return torch.tensor(
+        [
+            [0, 1.3, 2.1, 9.2, 7.7],
+            [1, 4.0, 4.0, 4.6, 4.5],
+            [1, -5.0, -3.0, 6.0, 5.0],
+            [0, 40.0, 40.0, 50.0, 50.0],
+            [1, 0.0, 0.0, 14.0, 10.0],
+        ],
+        dtype=dtype,
+    )
+
+
+def bilinear(image: Tensor, y: float, x: float) -> Tensor:
+    """Return the (C,) value of ``image (C, H, W)``; 0 beyond one cell."""
+    height, width = image.shape[1:]
+    if not (-1 <= y <= height and -1 <= x <= width):
+        return image.new_zeros(image.shape[0])
+    y, x = (min(max(v, 0), n - 1) for v, n in ((y, height), (x, width)))
+    y0, x0 = int(y), int(x)
+    y1, x1 = min(y0 + 1, height - 1), min(x0 + 1, width - 1)
+    dy, dx = y - y0, x - x0
+    top = image[:, y0, x0] * (1 - dx) + image[:, y0, x1] * dx
+    bottom = image[:, y1, x0] * (1 - dx) + image[:, y1, x1] * dx
+    return top * (1 - dy) + bottom * dy
+
+
+def roi_align_by_definition(
+    features: Tensor, rois: Tensor, ratio: int, aligned: bool
+) -> Tensor:
+    """Average bilinear samples in each bin, (R, C, *SIZE); differentiable."""
+    bins = []
+    for index, *box in rois.tolist():
+        x1, y1, x2, y2 = (v * SCALE - (0.5 if aligned else 0) for v in box)
+        width, height = x2 - x1, y2 - y1
+        if not aligned:
+            width, height = max(width, 1), max(height, 1)
+        step_y, step_x = height / SIZE[0], width / SIZE[1]
+        ny = ratio if ratio > 0 else math.ceil(step_y)
+        nx = ratio if ratio > 0 else math.ceil(step_x)
+        for i in range(SIZE[0]):
+            for j in range(SIZE[1]):
+                samples = [
+                    bilinear(
+                        features[int(index)],
+                        y1 + step_y * (i + (a + 0.5) / ny),
+                        x1 + step_x * (j + (b + 0.5) / nx),
+                    )
+                    for a in range(ny)
+                    for b in range(nx)
+                ]
+                bins.append(torch.stack(samples).mean(0))
+    # (R * h * w, C) -> (R, C, h, w)
+    out = torch.stack(bins).reshape(len(rois), *SIZE, features.shape[1])
+    return out.permute(0, 3, 1, 2)
+
+
+def align(
+    features: Tensor, rois: Tensor, ratio: int = 0, aligned: bool = True
+) -> Tensor:
+    out: Tensor = ops.roi_align(
+        features, rois, SIZE, SCALE, ratio, 'avg', aligned
+    )
+    return out
+
+
+@pytest.mark.parametrize('ratio', [-1, 0, 2])
+@pytest.mark.parametrize('aligned', [False, True])
+def test_forward_and_backward_by_definition(ratio: int, aligned: bool) -> None:
+    features, rois = make_features().requires_grad_(), make_rois()
+    grad = torch.arange(5 * 3 * 6).double().cos().reshape(5, 3, *SIZE)
+    expected = roi_align_by_definition(features, rois, ratio, aligned)
+    out = align(features, rois, ratio, aligned)
+    torch.testing.assert_close(out, expected, rtol=0, atol=1e-12)
+    (got,) = torch.autograd.grad(out, features, grad)
+    (wanted,) = torch.autograd.grad(expected, features, grad)
+    torch.testing.assert_close(got, wanted, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize('ratio', [0, 2])
+@pytest.mark.parametrize('aligned', [False, True])
+def test_equals_torchvision(ratio: int, aligned: bool) -> None:
+    features = make_features(torch.float32).requires_grad_()
+    rois = make_rois(torch.float32)
+    out = align(features, rois, ratio, aligned)
+    expected = torchvision_ops.roi_align(
+        features, rois, SIZE, SCALE, ratio, aligned
+    )
+    torch.testing.assert_close(out, expected, rtol=0, atol=1e-6)
+    (got,) = torch.autograd.grad(out.square().sum(), features)
+    (wanted,) = torch.autograd.grad(expected.square().sum(), features)
+    torch.testing.assert_close(got, wanted, rtol=0, atol=1e-6)
+
+
+def test_equals_compiled_mmcv() -> None:
+    # Values of mmcv's tests/test_ops/test_roi_align.py.
+    features = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]], requires_grad=True)
+    rois = torch.tensor([[0.0, 0.0, 0.0, 1.0, 1.0]])
+    out = ops.roi_align(features, rois, (2, 2), 1.0, 2, 'avg', True)
+    out.backward(torch.ones_like(out))
+    assert out.tolist() == [[[[1.0, 1.25], [1.5, 1.75]]]]
+    assert features.grad is not None
+    assert features.grad.tolist() == [[[[3.0625, 0.4375], [0.4375, 0.0625]]]]
+
+
+@pytest.mark.parametrize('aligned', [False, True])
+def test_gradcheck(aligned: bool) -> None:
+    features = make_features()[:, :1].requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda x: align(x, make_rois(), 2, aligned), (features,)
+    )
+
+
+def test_memory_layout_does_not_matter() -> None:
+    features, rois = make_features(), make_rois()
+    nhwc = features.clone(memory_format=torch.channels_last)
+    nhwc.requires_grad_()
+    out = align(nhwc, rois)
+    assert torch.equal(out, align(features, rois))
+    # (R, C, h, w) -> (R, C, w, h): an output gradient that is not contiguous
+    out.transpose(2, 3).square().sum().backward()
+    plain = features.clone().requires_grad_()
+    align(plain, rois).square().sum().backward()
+    assert torch.equal(nhwc.grad, plain.grad)
+
+
+@pytest.mark.usefixtures('mmcv_lite')
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_types_are_rounded_once(dtype: torch.dtype) -> None:
+    features, rois = make_features(dtype), make_rois(dtype)
+    half = features.clone().requires_grad_()
+    full = features.float().requires_grad_()
+    out, expected = align(half, rois), align(full, rois.float())
+    assert out.dtype == dtype
+    assert torch.equal(out, expected.to(dtype))
+    grad = make_features(dtype).flatten()[: out.numel()].view_as(out)
+    out.backward(grad)
+    expected.backward(grad.float())
+    assert half.grad is not None
+    assert full.grad is not None
+    assert torch.equal(half.grad, full.grad.to(dtype))
+
+
+def test_no_rois() -> None:
+    features = make_features().requires_grad_()
+    out = align(features, make_rois()[:0])
+    assert out.shape == (0, 3, *SIZE)
+    out.sum().backward()
+    assert torch.equal(features.grad, torch.zeros(2, 3, 5, 7).double())
+
+
+@pytest.mark.usefixtures('mmcv_lite')
+def test_max_pooling_is_refused() -> None:
+    layer = ops.RoIAlign(SIZE, SCALE, pool_mode='max')
+    with pytest.raises(NotImplementedError, match=r"'avg' \(1\) .* got 0"):
+        layer(make_features(), make_rois())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs CUDA')
+def test_cuda_gives_the_same() -> None:
+    host = make_features().requires_grad_()
+    device = make_features().cuda().requires_grad_()
+    out = align(device, make_rois().cuda())
+    torch.testing.assert_close(out.cpu(), align(host, make_rois()))
+    out.square().sum().backward()
+    align(host, make_rois()).square().sum().backward()
+    assert device.grad is not None
+    torch.testing.assert_close(device.grad.cpu(), host.grad)
