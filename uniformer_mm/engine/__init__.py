@@ -1,0 +1,6 @@
+"""MMEngine extensions of the suite; importing this registers them."""
+
+from uniformer_mm.engine.hooks import EvaluateFirstHook
+from uniformer_mm.engine.runner import DataCheckRunner
+
+__all__ = ['DataCheckRunner', 'EvaluateFirstHook']

@@ -1,0 +1,98 @@
+"""A runner that says which data set file is missing, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.runner import Runner
+
+from uniformer_mm.registry import RUNNERS
+
+__all__ = ['DataCheckRunner', 'missing_paths']
+
+REMOTE = '://'
+
+
+@RUNNERS.register_module()
+class DataCheckRunner(Runner):
+    """MMEngine's ``Runner`` with a check of local data paths.
+
+    A config selects it by ``runner_type='uniformer_mm.DataCheckRunner'``; the
+    hosts' ``tools/train.py`` and ``tools/test.py`` honour that.
+    """
+
+    @staticmethod
+    def build_dataloader(
+        dataloader: Any, seed: int | None = None, diff_rank_seed: bool = False
+    ) -> Any:
+        """See ``Runner.build_dataloader``.
+
+        Raises:
+            FileNotFoundError: A local path of the data set does not exist.
+        """
+        if isinstance(dataloader, Mapping):
+            require_data(dataloader['dataset'], 'dataset')
+        return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+
+    def build_evaluator(self, evaluator: Any) -> Any:
+        """See ``Runner.build_evaluator``.
+
+        Raises:
+            FileNotFoundError: A metric's local annotation file is missing.
+        """
+        require_data(evaluator, 'evaluator')
+        return super().build_evaluator(evaluator)
+
+
+def require_data(cfg: Any, what: str) -> None:
+    """Raise ``FileNotFoundError`` naming each path that ``cfg`` lacks."""
+    missing = list(missing_paths(cfg))
+    if missing:
+        listed = '\n'.join(f'  {key}: {path}' for key, path in missing)
+        raise FileNotFoundError(
+            f'the {what} looks for these paths, relative to '
+            f'{Path.cwd()}, and they do not exist:\n{listed}\n'
+            'Put the data there, or point the config at it, e.g. '
+            '--cfg-options train_dataloader.dataset.data_root=DIR '
+            'val_dataloader.dataset.data_root=DIR '
+            'test_dataloader.dataset.data_root=DIR '
+            'val_evaluator.ann_file=FILE test_evaluator.ann_file=FILE.\n'
+            'For a small drawn data set to try things on: '
+            '`uniformer-mm toy-data data/toy`, then '
+            'configs/detection/uniformer_maskrcnn_toy.py.'
+        )
+
+
+def missing_paths(cfg: Any) -> Iterator[tuple[str, Path]]:
+    """Yield (key, path) of the local data paths in ``cfg`` that are missing.
+
+    Looks at ``data_root``, ``ann_file`` and ``data_prefix`` of a data set or
+    metric config, and into the wrappers' ``dataset`` and ``datasets``.
+    Prefixes are looked for only where the annotation file is present, for
+    they say nothing more where all of the data is missing.
+    """
+    if isinstance(cfg, Sequence) and not isinstance(cfg, str):
+        for item in cfg:
+            yield from missing_paths(item)
+    if not isinstance(cfg, Mapping):
+        return
+    for key in ('dataset', 'datasets', 'metrics'):
+        yield from missing_paths(cfg.get(key))
+    root = cfg.get('data_root') or ''
+    ann_file = cfg.get('ann_file') or ''
+    if REMOTE in root or REMOTE in ann_file:
+        return
+    for key, path in (
+        ('data_root', root),
+        ('ann_file', ann_file and str(Path(root, ann_file))),
+    ):
+        if path and not Path(path).exists():
+            yield key, Path(path)
+            return
+    for key, prefix in (cfg.get('data_prefix') or {}).items():
+        if prefix and REMOTE not in prefix:
+            path = Path(root, prefix)
+            if not path.exists():
+                yield f'data_prefix.{key}', path
