@@ -12,7 +12,11 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).parent
 MIM_FILES = [
     ROOT / 'model-index.yml',
-    *sorted(p for p in (ROOT / 'configs').rglob('*') if p.is_file()),
+    *sorted(
+        path
+        for path in (ROOT / 'configs').rglob('*')
+        if path.suffix in ('.py', '.yml', '.md')
+    ),
 ]
 
 
@@ -21,17 +25,17 @@ class BuildWithConfigs(build_py):
 
     def mim_outputs(self):
         """Pairs (source, target) of the copied files."""
+        if self.editable_mode:  # they are read where they are
+            return []
         target = Path(self.build_lib, 'uniformer_mm', '.mim')
         return [(src, target / src.relative_to(ROOT)) for src in MIM_FILES]
 
     def run(self):
         """Build the modules, then add the configs."""
         super().run()
-        # An editable install reads them where they are.
-        if not self.editable_mode:
-            for source, target in self.mim_outputs():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, target)
+        for source, target in self.mim_outputs():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
 
     def get_outputs(self, include_bytecode=1):
         """Name the copied files too, so that uninstalling removes them."""

@@ -1,0 +1,196 @@
+"""The package as a whole: imports, the wheel, the version."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import uniformer_mm
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / 'uniformer_mm'
+HOSTS = {'mmdet', 'mmseg', 'mmpose', 'mmaction', 'mmpretrain', 'mmcv'}
+
+# What each part may import of ours (docs/design.md, "Modules").
+ALLOWED = {
+    'registry': set(),
+    'toy_data': set(),
+    'compat': {'compat'},
+    'backbones': {'backbones', 'registry'},
+    'engine': {'engine', 'registry'},
+    '__init__': {'backbones', 'compat', 'engine'},
+}
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Yield (module, at module level) of every import in ``path``."""
+    tree = ast.parse(path.read_text())
+    inner = {
+        node
+        for scope in ast.walk(tree)
+        if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(scope)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node not in inner
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f'{path} imports relatively'
+            yield node.module or '', node not in inner
+
+
+FILES = sorted(PACKAGE.rglob('*.py'))
+
+
+@pytest.mark.parametrize(
+    'path', FILES, ids=lambda p: p.relative_to(ROOT).as_posix()
+)
+def test_imports_point_one_way(path: Path) -> None:
+    part = path.relative_to(PACKAGE).parts[0].removesuffix('.py')
+    for name, at_top in imports(path):
+        head, *rest = name.split('.')
+        assert not (at_top and head in HOSTS), f'{path} imports {name}'
+        if head == 'uniformer_mm' and rest and part in ALLOWED:
+            assert rest[0] in ALLOWED[part], f'{path} imports {name}'
+
+
+def run_python(code: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, '-c', code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **env},
+        check=False,
+    )
+
+
+def test_it_imports_without_hosts_and_torchvision() -> None:
+    blocked = sorted(HOSTS | {'torchvision'})
+    code = f"""
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in {blocked}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Block())
+import uniformer_mm
+model = uniformer_mm.UniFormer('small', out_indices=(3,)).eval()
+print(tuple(model(torch.zeros(1, 3, 32, 64))[0].shape))
+"""
+    done = run_python(code)
+    assert done.stdout.strip() == '(1, 512, 1, 2)', done.stderr
+
+
+def test_the_version_is_the_metadata_s() -> None:
+    line = next(
+        line
+        for line in (ROOT / 'setup.cfg').read_text().splitlines()
+        if line.startswith('version')
+    )
+    assert line.split()[-1] == uniformer_mm.__version__
+
+
+@pytest.fixture(scope='module')
+def wheel_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Python of an environment that has our wheel, and the stack of this one.
+
+    Its site-packages come first, so that the wheel, not this clone, is used.
+    """
+    folder = tmp_path_factory.mktemp('wheel')
+    source = folder / 'source'
+    source.mkdir()
+    tracked = subprocess.run(
+        ['git', 'ls-files', '-co', '--exclude-standard'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split('\n')
+    for name in filter(None, tracked):
+        if (ROOT / name).is_file() and not name.startswith('tests/'):
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    pip = [sys.executable, '-m', 'pip', '--disable-pip-version-check']
+    flags = ['--quiet', '--no-deps', '--no-build-isolation', '--no-index']
+    subprocess.run(
+        [*pip, 'wheel', *flags, '-w', str(folder), str(source)], check=True
+    )
+    (wheel,) = folder.glob('*.whl')
+    venv = folder / 'venv'
+    subprocess.run(
+        [sys.executable, '-m', 'venv', '--without-pip', str(venv)], check=True
+    )
+    python = venv / 'bin' / 'python'
+    subprocess.run(
+        [*pip, '--python', str(python), 'install', *flags, str(wheel)],
+        check=True,
+    )
+    site = next(venv.glob('lib/python*/site-packages'))
+    # A plain path: editable installs behind it stay inactive.
+    (site / 'stack.pth').write_text(sysconfig.get_path('purelib') + '\n')
+    return python
+
+
+def run_in_wheel(
+    python: Path, cwd: Path, *words: str
+) -> subprocess.CompletedProcess[str]:
+    env = {k: v for k, v in os.environ.items() if k != 'PYTHONPATH'}
+    return subprocess.run(
+        [str(python), *words],
+        cwd=cwd,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_wheel_works_without_the_clone(
+    wheel_python: Path, tmp_path: Path
+) -> None:
+    code = """
+import torch, mmcv.ops, uniformer_mm
+from mmengine import Config
+import subprocess, sys
+name = 'detection/uniformer_maskrcnn.py'
+words = [sys.executable, '-m', 'uniformer_mm.cli', 'config', name]
+path = subprocess.run(words, capture_output=True, text=True).stdout.strip()
+print(uniformer_mm.__file__)
+print(path)
+print(Config.fromfile(path).model.backbone.type)
+boxes = torch.tensor([[0., 0, 9, 9], [0, 0, 9, 8]])
+print(mmcv.ops.nms(boxes, torch.tensor([0.5, 0.9]), 0.5)[1].tolist())
+"""
+    done = run_in_wheel(wheel_python, tmp_path, '-c', code)
+    assert done.returncode == 0, done.stderr
+    module, config, kind, kept = done.stdout.split('\n')[:4]
+    site = next(wheel_python.parents[1].glob('lib/python*/site-packages'))
+    assert Path(module) == site / 'uniformer_mm' / '__init__.py'
+    assert Path(config) == (
+        site / 'uniformer_mm/.mim/configs/detection/uniformer_maskrcnn.py'
+    )
+    assert kind == 'uniformer_mm.UniFormer'
+    assert kept == '[1]'
+
+
+def test_mim_finds_the_models_of_the_wheel(
+    wheel_python: Path, tmp_path: Path
+) -> None:
+    done = run_in_wheel(
+        wheel_python,
+        tmp_path,
+        '-m',
+        'mim',
+        'search',
+        'uniformer_mm',
+    )
+    assert 'uniformer_maskrcnn' in done.stdout, done.stderr
+    assert '45.6' in done.stdout
