@@ -60,4 +60,5 @@ optim_wrapper = dict(
     type='OptimWrapper',  # fp32: a CPU has no fp16 training
     optimizer=dict(lr=4e-4))
 custom_hooks = [dict(type='uniformer_mm.EvaluateFirstHook')]
-default_hooks = dict(logger=dict(interval=10))
+default_hooks = dict(
+    logger=dict(interval=10), visualization=dict(score_thr=0.6))

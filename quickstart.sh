@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# From a fresh machine to a trained Mask R-CNN, or to a tested suite.
+#
+#   bash quickstart.sh              set up, train, test, leave a picture
+#   bash quickstart.sh test [ARGS]  set up, run the tests (ARGS go to pytest)
+#   bash quickstart.sh setup        set up only
+#
+# A second run reuses the environment, the data and a finished training.
+# Environment variables:
+#   UNIFORMER_MM_VENV      virtual environment to make or use (.venv)
+#   UNIFORMER_MM_PYTHON    Python to make it with (the first suitable one)
+#   UNIFORMER_MM_LOCK      pinned set (requirements/lock-torch2.9.txt)
+#   UNIFORMER_MM_WORK_DIR  where training writes (work_dirs/quickstart)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+export PYTHONWARNINGS=${PYTHONWARNINGS:-ignore:pkg_resources:UserWarning}
+venv=${UNIFORMER_MM_VENV:-.venv}
+lock=${UNIFORMER_MM_LOCK:-requirements/lock-torch2.9.txt}
+work_dir=${UNIFORMER_MM_WORK_DIR:-work_dirs/quickstart}
+disk_gib=12 # 7 for the environment, the rest for pip's downloads
+
+say() { printf '\n== %s\n' "$*"; }
+die() {
+  printf 'quickstart: %s\n' "$*" >&2
+  exit 1
+}
+
+find_python() { # prints the first Python that can make the environment
+  local candidates=(python3.11 python3.10 python3 python) candidate found seen
+  [[ -z ${UNIFORMER_MM_PYTHON:-} ]] || candidates=("$UNIFORMER_MM_PYTHON")
+  [[ ! -x $venv/bin/python ]] || candidates=("$venv/bin/python")
+  for candidate in "${candidates[@]}"; do
+    found=$("$candidate" -c 'import sys, venv, ensurepip
+print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || found='not usable'
+    case $found in
+      3.10 | 3.11)
+        command -v "$candidate"
+        return
+        ;;
+    esac
+    seen+=" $candidate ($found)"
+  done
+  die "needs Python 3.10 or 3.11 with its venv module; tried:$seen." \
+    'Install one (Debian: apt install python3.11-venv), or name it in' \
+    'UNIFORMER_MM_PYTHON.'
+}
+
+check_disk() {
+  local free_gib
+  mkdir -p "$venv"
+  free_gib=$(($(df -Pk "$venv" | awk 'NR==2 {print $4}') / 1048576))
+  ((free_gib >= disk_gib)) || die "needs $disk_gib GiB of free disk for" \
+    "$venv, found $free_gib; free some, or name another place in" \
+    'UNIFORMER_MM_VENV.'
+}
+
+install_lock() { # LOCK: installs it unless the stamp says it is there
+  local stamp name sum
+  name=$(basename "$1")
+  stamp=$venv/.installed-$name
+  sum=$(sha256sum "$1")
+  [[ -f $stamp && $(<"$stamp") == "$sum" ]] && return
+  say "installing $1"
+  "$venv/bin/python" -m pip install --no-deps --disable-pip-version-check \
+    -r "$1"
+  printf '%s' "$sum" >"$stamp"
+}
+
+check_online() {
+  local pip
+  pip=$(grep '^pip==' "$lock") || die "$lock pins no pip"
+  "$venv/bin/python" -m pip install --quiet --retries 1 --timeout 15 \
+    --disable-pip-version-check "$pip" ||
+    die 'cannot fetch from the Python package index: offline, or a proxy or' \
+      'mirror that pip does not know (pip config list shows what it knows).'
+}
+
+install_project() { # editable; again when its metadata or place changed
+  local stamp=$venv/.installed-uniformer_mm sum
+  sum=$(cat setup.cfg setup.py pyproject.toml | sha256sum; pwd)
+  [[ -f $stamp && $(<"$stamp") == "$sum" ]] && return
+  say 'installing uniformer_mm itself, editable'
+  "$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation \
+    --disable-pip-version-check --editable .
+  printf '%s' "$sum" >"$stamp"
+}
+
+setup() {
+  [[ $(uname -sm) == 'Linux x86_64' ]] || die 'the pinned set is for Linux' \
+    "x86-64, this is $(uname -sm); README.md shows the installation by hand."
+  [[ -f $lock ]] || die "no pinned set $lock"
+  if [[ ! -f $venv/.installed-$(basename "$lock") ]]; then
+    local python
+    python=$(find_python)
+    check_disk
+    say "making $venv with $("$python" --version) ($python)"
+    "$python" -m venv "$venv"
+    if "$venv/bin/python" -m pip show --quiet mmcv 2>/dev/null; then
+      die "$venv holds a full mmcv, which mmcv-lite would overwrite; name" \
+        'another place in UNIFORMER_MM_VENV.'
+    fi
+    check_online
+  fi
+  install_lock "$lock"
+  install_project
+  venv=$(cd "$venv" && pwd)
+  export PATH=$venv/bin:$PATH
+}
+
+run() {
+  local config=configs/detection/uniformer_maskrcnn_toy.py
+  local checkpoint=$work_dir/epoch_4.pth
+  say 'drawing the toy data set'
+  uniformer-mm toy-data data/toy
+  if [[ -f $checkpoint ]]; then
+    say "keeping the training of an earlier run, $checkpoint"
+  else
+    say 'training Mask R-CNN (about 5 minutes on 2 cores); AP before first'
+    mim train mmdet "$config" --work-dir "$work_dir"
+  fi
+  say 'testing the checkpoint'
+  mim test mmdet "$config" --checkpoint "$checkpoint" --work-dir "$work_dir" \
+    --show-dir predictions
+  say 'result'
+  python tools/quickstart_summary.py "$work_dir"
+}
+
+case ${1:-run} in
+  run)
+    setup
+    run
+    ;;
+  test)
+    setup
+    install_lock requirements/lock-dev.txt
+    say 'running the tests'
+    python -m pytest -n 2 "${@:2}"
+    ;;
+  setup) setup ;;
+  *) die "unknown command $1; use: bash quickstart.sh [run|test|setup]" ;;
+esac
