@@ -21,8 +21,10 @@ model = dict(
         with_cp=[0, 0, 8, 0],  # all of stage 3
         # NOTE: batch norm is trained and keeps its statistics, 2 images per
         # GPU, as in the paper; its authors say freezing helps a little.
-        norm_eval=False),
-    neck=dict(in_channels=[64, 128, 320, 512]))
+        norm_eval=False,
+    ),
+    neck=dict(in_channels=[64, 128, 320, 512]),
+)
 
 # 8 GPUs x 2 images = 16; 12 epochs, x0.1 at 8 and 11, 500 warm-up iterations
 # from x0.001 (all from schedule_1x).
@@ -30,6 +32,8 @@ optim_wrapper = dict(
     _delete_=True,
     type='AmpOptimWrapper',  # fp16, dynamic loss scale (official: apex O1)
     optimizer=dict(
-        type='AdamW', lr=1e-4, betas=(0.9, 0.999), weight_decay=0.05),
+        type='AdamW', lr=1e-4, betas=(0.9, 0.999), weight_decay=0.05
+    ),
     # A name rule, as in the paper: what has 'norm' in its name is not decayed.
-    paramwise_cfg=dict(custom_keys={'norm': dict(decay_mult=0.0)}))
+    paramwise_cfg=dict(custom_keys={'norm': dict(decay_mult=0.0)}),
+)

@@ -5,14 +5,17 @@ _base_ = 'uniformer_maskrcnn.py'
 data_root = 'data/toy/'
 metainfo = dict(
     classes=('circle', 'square', 'triangle'),
-    palette=[(220, 60, 60), (60, 160, 60), (60, 90, 220)])
+    palette=[(220, 60, 60), (60, 160, 60), (60, 90, 220)],
+)
 
 # 32 RoIs per image instead of 512: an image holds at most four shapes.
 model = dict(
     backbone=dict(drop_path_rate=0.0, with_cp=False),
     roi_head=dict(
-        bbox_head=dict(num_classes=3), mask_head=dict(num_classes=3)),
-    train_cfg=dict(rcnn=dict(sampler=dict(num=32))))
+        bbox_head=dict(num_classes=3), mask_head=dict(num_classes=3)
+    ),
+    train_cfg=dict(rcnn=dict(sampler=dict(num=32))),
+)
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -27,8 +30,14 @@ test_pipeline = [
     dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
     dict(
         type='PackDetInputs',
-        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape',
-                   'scale_factor')),
+        meta_keys=(
+            'img_id',
+            'img_path',
+            'ori_shape',
+            'img_shape',
+            'scale_factor',
+        ),
+    ),
 ]
 train_dataloader = dict(
     batch_size=4,
@@ -37,7 +46,9 @@ train_dataloader = dict(
         metainfo=metainfo,
         ann_file='annotations/instances_train.json',
         data_prefix=dict(img='train/'),
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)
 val_dataloader = dict(
     batch_size=4,
     dataset=dict(
@@ -45,7 +56,9 @@ val_dataloader = dict(
         metainfo=metainfo,
         ann_file='annotations/instances_val.json',
         data_prefix=dict(img='val/'),
-        pipeline=test_pipeline))
+        pipeline=test_pipeline,
+    ),
+)
 test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + 'annotations/instances_val.json')
 test_evaluator = val_evaluator
@@ -58,7 +71,9 @@ param_scheduler = [
 ]
 optim_wrapper = dict(
     type='OptimWrapper',  # fp32: a CPU has no fp16 training
-    optimizer=dict(lr=4e-4))
+    optimizer=dict(lr=4e-4),
+)
 custom_hooks = [dict(type='uniformer_mm.EvaluateFirstHook')]
 default_hooks = dict(
-    logger=dict(interval=10), visualization=dict(score_thr=0.6))
+    logger=dict(interval=10), visualization=dict(score_thr=0.6)
+)
