@@ -81,7 +81,7 @@ class Block:
         if name.split('.')[0] in {blocked}:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Block())
-import uniformer_mm
+import torch, uniformer_mm
 model = uniformer_mm.UniFormer('small', out_indices=(3,)).eval()
 print(tuple(model(torch.zeros(1, 3, 32, 64))[0].shape))
 """

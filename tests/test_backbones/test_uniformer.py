@@ -59,7 +59,7 @@ def test_initialisation_is_the_papers(arch: str) -> None:
     for module in model.modules():
         if isinstance(module, nn.Linear):
             assert module.weight.std().item() == pytest.approx(0.02, rel=0.02)
-            assert module.weight.abs().max() <= 2
+            assert module.weight.abs().max() <= 0.1
             assert not module.bias.any()
         elif isinstance(module, nn.LayerNorm):
             assert (module.weight == 1).all()

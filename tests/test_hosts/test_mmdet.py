@@ -45,7 +45,7 @@ def evaluations(folder: Path) -> list[dict[str, Any]]:
     return [row for row in rows if 'coco/bbox_mAP' in row]
 
 
-def tested(folder: Path) -> dict[str, Any]:
+def metrics_of_mim_test(folder: Path) -> dict[str, Any]:
     """Metrics that ``mim test`` wrote into its work folder."""
     (log,) = folder.glob('*/*.json')
     return json.loads(log.read_text())
@@ -73,7 +73,7 @@ def test_toy_training_resumes_and_tests_the_same(tmp_path: Path) -> None:
         *('--work-dir', 'test', '--show-dir', 'pictures'),
         cwd=tmp_path,
     )
-    assert_same_metrics(after, tested(tmp_path / 'test'))
+    assert_same_metrics(after, metrics_of_mim_test(tmp_path / 'test'))
     assert len(list(tmp_path.glob('test/*/pictures/*.jpg'))) == spec.val
     # Resuming reads the optimizer and MMEngine's message hub back.
     resumed = mim(
@@ -139,4 +139,4 @@ def test_real_images(tmp_path: Path) -> None:
         'test_dataloader.dataset.pipeline.1.scale=(256,256)',
         cwd=tmp_path,
     )
-    assert_same_metrics(after, tested(tmp_path / 'test'))
+    assert_same_metrics(after, metrics_of_mim_test(tmp_path / 'test'))

@@ -51,6 +51,15 @@ __all__ = ['UniFormer']
 STRIDES = (4, 8, 16, 32)
 PATCH_SIZES = (4, 2, 2, 2)
 HYBRID_PERIOD = 4  # every fourth block of stage 3 stays global
+# NOTE: the official bounds are -2 and 2, a hundred deviations; there the
+# sampling by the inverse error function now and then gives a weight of 2.
+LINEAR_INIT = {
+    'type': 'TruncNormal',
+    'layer': 'Linear',
+    'std': 0.02,
+    'a': -0.1,
+    'b': 0.1,
+}
 
 
 @MMENGINE_MODELS.register_module()
@@ -132,7 +141,7 @@ class UniFormer(BaseModule):
         check_rate('attn_drop_rate', attn_drop_rate)
         check_rate('drop_path_rate', drop_path_rate)
         if init_cfg is None:
-            init_cfg = {'type': 'TruncNormal', 'layer': 'Linear', 'std': 0.02}
+            init_cfg = dict(LINEAR_INIT)
         super().__init__(init_cfg)
 
         self.in_channels = in_channels
