@@ -10,10 +10,24 @@ MMEngine; no host is imported.
 from importlib.metadata import version
 
 from uniformer_mm import engine
-from uniformer_mm.backbones import ARCHS, ArchSpec, UniFormer
+from uniformer_mm.backbones import (
+    ARCHS,
+    ArchSpec,
+    UniFormer,
+    UniFormerClassifier,
+    UniFormerLight,
+)
 from uniformer_mm.compat.checkpoints import allow_mmengine_checkpoints
 
 __version__ = version('uniformer_mm')
-__all__ = ['ARCHS', 'ArchSpec', 'UniFormer', '__version__', 'engine']
+__all__ = [
+    'ARCHS',
+    'ArchSpec',
+    'UniFormer',
+    'UniFormerClassifier',
+    'UniFormerLight',
+    '__version__',
+    'engine',
+]
 
 allow_mmengine_checkpoints()

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from uniformer_mm import UniFormer
+from tests.test_backbones.models import LIGHT
+from uniformer_mm import UniFormer, UniFormerClassifier, UniFormerLight
 from uniformer_mm.backbones.arguments import (
-    check_images,
+    check_input,
     normalize_out_indices,
     normalize_with_cp,
 )
@@ -71,7 +72,36 @@ def test_bad_with_cp(value: object, error: type, message: str) -> None:
         ({'drop_rate': -0.1}, ValueError, r'drop_rate must lie in \[0, 1\)'),
         ({'attn_drop_rate': 2}, ValueError, 'attn_drop_rate must lie in'),
         ({'head_dim': 48}, ValueError, 'head_dim must be a positive divisor'),
-        ({'arch': 'huge'}, ValueError, "unknown arch 'huge'; choose one of"),
+        ({'arch': 'huge'}, ValueError, "unknown arch 'huge' of UniFormer; c"),
+        ({'arch': 'xxs'}, ValueError, "unknown arch 'xxs' of UniFormer; cho"),
+        ({'ndim': 4}, ValueError, r'ndim must be 2 \(images\) or 3'),
+        ({'split': True}, ValueError, 'split=True needs ndim=3, got ndim=2'),
+        (
+            {'temporal_stride_std': True},
+            ValueError,
+            'temporal_stride_std=True needs ndim=3',
+        ),
+        (
+            {'ndim': 3, 'attention': 'hybrid'},
+            ValueError,
+            "must be 'global' for videos .*got 'hybrid'",
+        ),
+        ({'stem': 'big'}, ValueError, r"unknown stem 'big'; choose one of"),
+        (
+            {'layer_scale': [1e-6] * 3},
+            ValueError,
+            r'4 of them, one per stage \(0: none\), got \(1e-06,',
+        ),
+        ({'layer_scale': -1.0}, ValueError, 'layer_scale must be a number'),
+        ({'drop_rate': '0.1'}, TypeError, 'drop_rate must be a number'),
+        ({'in_channels': 0}, ValueError, 'in_channels must be >= 1, got 0'),
+        ({'in_channels': 3.0}, TypeError, 'in_channels must be an int'),
+        ({'norm_eval': 'no'}, TypeError, 'norm_eval must be True or False'),
+        ({'split': 'yes'}, TypeError, 'split must be True or False'),
+        ({'as_tuple': False}, ValueError, 'as_tuple=False is for one output'),
+        ({'out_norm': 'GN'}, ValueError, "unknown out_norm 'GN'; choose"),
+        ({'out_norm': 'BN'}, ValueError, r'needs out_indices=\(3,\), got'),
+        ({'with_cp': [1, 1, 1]}, ValueError, 'with_cp must hold 4 counts'),
     ],
 )
 def test_bad_argument_of_the_backbone(
@@ -82,19 +112,74 @@ def test_bad_argument_of_the_backbone(
 
 
 @pytest.mark.parametrize(
-    ('x', 'error', 'message'),
+    ('kind', 'arguments', 'error', 'message'),
     [
-        (np.zeros((1, 3, 64, 64)), TypeError, 'torch.Tensor.*got ndarray'),
+        (UniFormerLight, {'arch': 'small'}, ValueError, r"'xs', 'xxs'\]"),
         (
+            UniFormerLight,
+            {
+                'arch': {
+                    'depths': (1,) * 4,
+                    'embed_dims': (64,) * 4,
+                    'light': False,
+                }
+            },
+            ValueError,
+            'UniFormerLight takes an ArchSpec with light=True',
+        ),
+        (UniFormerClassifier, {'num_classes': 0}, ValueError, 'must be >= 1'),
+        (UniFormerClassifier, {'num_classes': '1'}, TypeError, "got '1'"),
+        (
+            UniFormerClassifier,
+            {'arch': 'xs', 'token_labeling': True},
+            ValueError,
+            'token_labeling=True is not for light models',
+        ),
+        (
+            UniFormerClassifier,
+            {'out_norm': None},
+            TypeError,
+            r"\['out_norm'\] of the backbone are set by the classifier",
+        ),
+        (UniFormerClassifier, {'depth': 3}, TypeError, "argument 'depth'"),
+        (
+            UniFormerLight,
+            {'arch': {**LIGHT, 'stem': 'conv'}},
+            ValueError,
+            "'patch' or 'conv_first' in light models",
+        ),
+    ],
+)
+def test_bad_argument_of_the_others(
+    kind: type, arguments: dict, error: type, message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        kind(**arguments)
+
+
+@pytest.mark.parametrize(
+    ('ndim', 'x', 'error', 'message'),
+    [
+        (2, np.zeros((1, 3, 64, 64)), TypeError, 'torch.Tensor.*got ndarray'),
+        (
+            2,
             torch.zeros(1, 3, 64, 64, dtype=torch.uint8),
             TypeError,
             'floating point.*got torch.uint8',
         ),
-        (torch.zeros(3, 64, 64), ValueError, r'4 dimensions.*\(3, 64, 64\)'),
-        (torch.zeros(1, 4, 64, 64), ValueError, 'must have 3 channels'),
-        (torch.zeros(1, 3, 64, 31), ValueError, 'at least 32 x 32 px'),
+        (2, torch.zeros(3, 64, 64), ValueError, r'4 dimensions.*\(3, 64, 64'),
+        (2, torch.zeros(1, 4, 64, 64), ValueError, 'must have 3 channels'),
+        (2, torch.zeros(1, 3, 64, 31), ValueError, 'at least 32 x 32 px'),
+        (
+            3,
+            torch.zeros(1, 3, 64, 64),
+            ValueError,
+            r'5 dimensions \(N, C, T, H, W\) for ndim=3',
+        ),
+        (3, torch.zeros(1, 3, 1, 64, 64), ValueError, 'at least 2 frames'),
+        (3, torch.zeros(1, 3, 4, 31, 64), ValueError, 'at least 32 x 32 px'),
     ],
 )
-def test_bad_images(x: object, error: type, message: str) -> None:
+def test_bad_input(ndim: int, x: object, error: type, message: str) -> None:
     with pytest.raises(error, match=message):
-        check_images(x, in_channels=3, min_side=32)
+        check_input(x, ndim, in_channels=3, min_side=32)

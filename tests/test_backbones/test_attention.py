@@ -62,8 +62,35 @@ def test_window_attention_is_the_definition_on_padded_windows(
 def test_merging_undoes_splitting(window: int) -> None:
     x = torch.randn(2, 7, 10, 3)
     windows = split_windows(x, window)
-    assert windows.shape[1:] == (window**2, 3)
-    assert torch.equal(merge_windows(windows, window, 7, 10), x)
+    rows, cols = -(-7 // window), -(-10 // window)
+    assert windows.shape == (2, rows, cols, window, window, 3)
+    assert torch.equal(merge_windows(windows, 7, 10), x)
+
+
+def test_scores_are_the_first_tokens_weights(module: Attention) -> None:
+    x = torch.randn(2, 7, 24, dtype=torch.float64)
+    out, scores = module.attend_with_scores(x)
+    torch.testing.assert_close(out, module.attend(x))
+    q, k, _ = module.qkv(x).chunk(3, dim=-1)
+    for n in range(2):
+        rows = [
+            (q[n, :1, i : i + 8] @ k[n, :, i : i + 8].T * 8**-0.5).softmax(-1)
+            for i in range(0, 24, 8)
+        ]
+        torch.testing.assert_close(scores[n], torch.cat(rows).mean(0))
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_scores_are_float32_under_autocast(dtype: torch.dtype) -> None:
+    module = Attention(24, 8, attn_drop_rate=0.0, drop_rate=0.0)
+    x = torch.randn(2, 7, 24)
+    expected = module.attend_with_scores(x)[1]
+    with torch.autocast('cpu', dtype=dtype):
+        out, scores = module.attend_with_scores(x)
+    assert out.dtype == dtype
+    assert scores.dtype == torch.float32
+    torch.testing.assert_close(scores.sum(1), torch.ones(2))
+    torch.testing.assert_close(scores, expected, atol=0.01, rtol=0.05)
 
 
 def test_dropout_of_the_weights_is_for_training_only() -> None:

@@ -1,51 +1,90 @@
-"""The backbone against what the official code computes."""
+"""The models against what the official code computes."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
+from torch import nn
 
 from tests.golden_cases import GOLDEN, GoldenCase, fill_model
-from uniformer_mm import ARCHS, UniFormer
+from uniformer_mm import (
+    ARCHS,
+    UniFormer,
+    UniFormerClassifier,
+    UniFormerLight,
+)
 
-CASES = sorted(p.stem for p in Path(GOLDEN).glob('dense_*.json'))
+CASES = sorted(path.stem for path in GOLDEN.glob('*.json'))
+DENSE = [name for name in CASES if name.startswith('dense_')]
 
 every_case = pytest.mark.parametrize('golden', CASES, indirect=True)
+dense_cases = pytest.mark.parametrize('golden', DENSE, indirect=True)
 
 
-def build(case: GoldenCase) -> UniFormer:
+def build(case: GoldenCase) -> nn.Module:
     meta = case.spec['meta']
-    model = UniFormer(
-        meta['arch'],
-        attention=meta['attention'],
-        window_size=meta.get('window_size', 14),
-        head_dim=meta['head_dim'],
-    )
+    arch = meta['arch'].removeprefix('light_')
+    if case.spec['kind'] != 'dense':
+        model = UniFormerClassifier(
+            arch,
+            num_classes=meta['num_classes'],
+            token_labeling=meta.get('token_labeling', False),
+            ndim=3 if case.spec['kind'] == 'video' else 2,
+            **(
+                {'split': True, 'temporal_stride_std': True}
+                if meta.get('split')
+                else {}
+            ),
+        )
+    elif ARCHS[arch].light:
+        model = UniFormerLight(arch)
+    else:
+        model = UniFormer(
+            arch,
+            attention=meta['attention'],
+            window_size=meta.get('window_size', 14),
+        )
     return fill_model(model)
 
 
+def backbone_of(model: nn.Module) -> nn.Module:
+    return getattr(model, 'backbone', model)
+
+
 def test_there_are_cases() -> None:
-    assert len(CASES) >= 5
+    assert len(CASES) == 15
+    assert len(DENSE) == 7
 
 
 @every_case
 def test_parameters_are_the_official_ones(golden: GoldenCase) -> None:
     model = build(golden)
-    assert {k: list(v.shape) for k, v in model.state_dict().items()} == dict(
-        golden.spec['state_dict']
-    )
+    shapes = {
+        key.removeprefix('backbone.'): list(value.shape)
+        for key, value in model.state_dict().items()
+    }
+    assert shapes == dict(golden.spec['state_dict'])
     count = sum(p.numel() for p in model.parameters())
     assert count == golden.spec['params']
-    assert count == ARCHS[golden.spec['meta']['arch']].params
+    meta = golden.spec['meta']
+    assert backbone_of(model).blocks4[0].attn.head_dim == meta.get(
+        'head_dim', backbone_of(model).spec.head_dim
+    )
+
+
+@pytest.mark.parametrize('arch', sorted(ARCHS))
+def test_declared_parameter_counts(arch: str) -> None:
+    kind = UniFormerLight if ARCHS[arch].light else UniFormer
+    with torch.device('meta'):
+        model = kind(arch)
+    assert sum(p.numel() for p in model.parameters()) == ARCHS[arch].params
 
 
 @every_case
 def test_outputs(golden: GoldenCase) -> None:
     with torch.no_grad():
         outs = build(golden).eval()(golden.input())
-    assert len(outs) == len(golden.spec['eval'])
+    outs = (outs,) if isinstance(outs, torch.Tensor) else outs
     for i, (out, expected) in enumerate(
         zip(outs, golden.spec['eval'], strict=True)
     ):
@@ -56,14 +95,12 @@ def test_outputs(golden: GoldenCase) -> None:
         )
 
 
-@every_case
+@dense_cases
 @pytest.mark.parametrize('with_cp', [False, True])
 def test_gradients(golden: GoldenCase, with_cp: bool) -> None:
     model = build(golden).train()
     if with_cp:
-        model.num_checkpointed = tuple(
-            len(model.get_submodule(f'blocks{i}')) for i in range(1, 5)
-        )
+        model.num_checkpointed = model.spec.depths
     x = golden.input().requires_grad_()
     loss = golden.loss(model(x))
     loss.backward()

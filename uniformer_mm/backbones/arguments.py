@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from uniformer_mm.backbones.specs import check_bool, check_number
+
 __all__ = ['ATTENTION_MODES']
 
 ATTENTION_MODES = ('global', 'window', 'hybrid')
@@ -77,12 +79,12 @@ def normalize_with_cp(
     return counts
 
 
-def check_attention(attention: str, window_size: int) -> None:
+def check_attention(attention: str, window_size: int, ndim: int) -> None:
     """Raise unless the attention mode and the window size are valid.
 
     Raises:
         TypeError: ``window_size`` is not an int.
-        ValueError: Unknown mode, or a window below 1.
+        ValueError: Unknown mode, a window below 1, or windows of videos.
     """
     if attention not in ATTENTION_MODES:
         raise ValueError(
@@ -95,12 +97,45 @@ def check_attention(attention: str, window_size: int) -> None:
         raise ValueError(
             f'window_size must be at least 1 token, got {window_size}'
         )
+    if ndim == 3 and attention != 'global':
+        raise ValueError(
+            "attention must be 'global' for videos (ndim=3), got "
+            f'{attention!r}'
+        )
 
 
 def check_rate(name: str, rate: float) -> None:
-    """Raise ``ValueError`` unless ``rate`` is a probability below 1."""
+    """Raise unless ``rate`` is a probability below 1."""
+    check_number(name, rate)
     if not 0 <= rate < 1:
         raise ValueError(f'{name} must lie in [0, 1), got {rate}')
+
+
+def check_outputs(
+    out_norm: str | None, as_tuple: bool, out_indices: tuple[int, ...]
+) -> None:
+    """Raise ``ValueError`` unless these fit the outputs."""
+    if not as_tuple and len(out_indices) != 1:
+        raise ValueError(
+            f'as_tuple=False is for one output, got out_indices {out_indices}'
+        )
+    if out_norm not in ('LN', 'BN', None):
+        raise ValueError(
+            f"unknown out_norm {out_norm!r}; choose 'LN', 'BN' or None"
+        )
+    if out_norm == 'BN' and out_indices != (3,):
+        raise ValueError(
+            "out_norm='BN' is the norm of the last stage and needs "
+            f'out_indices=(3,), got {out_indices}'
+        )
+
+
+def check_in_channels(in_channels: int) -> None:
+    """Raise unless ``in_channels`` is a positive int."""
+    if type(in_channels) is not int:
+        raise TypeError(f'in_channels must be an int, got {in_channels!r}')
+    if in_channels < 1:
+        raise ValueError(f'in_channels must be >= 1, got {in_channels}')
 
 
 def check_frozen_stages(frozen_stages: int, num_stages: int = 4) -> None:
@@ -114,35 +149,59 @@ def check_frozen_stages(frozen_stages: int, num_stages: int = 4) -> None:
         )
 
 
-def check_images(x: Tensor, in_channels: int, min_side: int) -> None:
-    """Raise unless ``x`` is a batch of images the backbone can take.
+def check_ndim(ndim: int, **video_only: bool) -> None:
+    """Raise ``ValueError`` unless ``ndim`` is 2 or 3 and allows the options.
+
+    Args:
+        ndim: 2 for images, 3 for videos.
+        video_only: Options that are on, which only videos have.
+    """
+    if ndim not in (2, 3):
+        raise ValueError(
+            f'ndim must be 2 (images) or 3 (videos), got {ndim!r}'
+        )
+    for name, on in video_only.items():
+        check_bool(name, on)
+    wrong = [name for name, on in video_only.items() if on]
+    if ndim == 2 and wrong:
+        raise ValueError(f'{wrong[0]}=True needs ndim=3, got ndim=2')
+
+
+def check_input(x: Tensor, ndim: int, in_channels: int, min_side: int) -> None:
+    """Raise unless ``x`` is a batch of images or videos that fits.
 
     Raises:
         TypeError: ``x`` is not a floating-point tensor.
-        ValueError: Not (N, C, H, W), other channels, or a side too short.
+        ValueError: Wrong dimensions or channels, a side or a clip too short.
     """
+    layout = '(N, C, H, W)' if ndim == 2 else '(N, C, T, H, W)'
     if not isinstance(x, Tensor):
         raise TypeError(
-            'the input must be a torch.Tensor of shape (N, C, H, W), got '
+            f'the input must be a torch.Tensor of shape {layout}, got '
             f'{type(x).__name__}'
         )
     if not x.is_floating_point():
         raise TypeError(
-            'the input must be floating point (normalised images), got '
+            'the input must be floating point (normalised pixels), got '
             f'{x.dtype}'
         )
-    if x.ndim != 4:
+    if x.ndim != ndim + 2:
         raise ValueError(
-            'the input must have 4 dimensions (N, C, H, W), got shape '
-            f'{tuple(x.shape)}'
+            f'the input must have {ndim + 2} dimensions {layout} for '
+            f'ndim={ndim}, got shape {tuple(x.shape)}'
         )
     if x.shape[1] != in_channels:
         raise ValueError(
             f'the input must have {in_channels} channels (in_channels), got '
             f'shape {tuple(x.shape)}'
         )
-    if x.shape[2] < min_side or x.shape[3] < min_side:
+    if x.shape[-2] < min_side or x.shape[-1] < min_side:
         raise ValueError(
             f'the input must be at least {min_side} x {min_side} px, the '
             f'stride of the last stage, got shape {tuple(x.shape)}'
+        )
+    if ndim == 3 and x.shape[2] < 2:
+        raise ValueError(
+            'the input must have at least 2 frames, the temporal stride of '
+            f'the stem, got shape {tuple(x.shape)}'
         )

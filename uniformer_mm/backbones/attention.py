@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -9,31 +10,51 @@ __all__ = ['Attention', 'merge_windows', 'split_windows']
 
 
 def split_windows(x: Tensor, size: int) -> Tensor:
-    """Cut a map into square windows; (N, H, W, C) -> (N * nW, size**2, C).
+    """Cut a map into square windows.
 
     Zeros fill the right and bottom border up to a multiple of ``size``.
 
     NOTE: the official model adds these zeros after the LayerNorm and does not
     mask them, so they attend (as the bias of the qkv projection) and published
     weights expect them.
+
+    Args:
+        x: (N, H, W, C).
+        size: Side of the windows, >= 1.
+
+    Returns:
+        Tensor: (N, rows, cols, size, size, C), contiguous.
     """
-    n, h, w, c = x.shape
-    x = F.pad(x, (0, 0, 0, -w % size, 0, -h % size))
-    rows, cols = x.shape[1] // size, x.shape[2] // size
-    # (N, H, W, C) -> (N, rows, size, cols, size, C)
-    x = x.view(n, rows, size, cols, size, c)
-    # -> (N, rows, cols, size, size, C) -> (N * nW, L, C)
-    return x.transpose(2, 3).reshape(n * rows * cols, size * size, c)
+    # Padding by a constant, of which unfold takes what fills windows, puts no
+    # guard on the size of the map where the graph is captured.
+    x = F.pad(x, (0, 0, 0, size - 1, 0, size - 1))
+    # (N, H, W, C) -> (N, rows, cols, C, size, size)
+    x = x.unfold(1, size, size).unfold(2, size, size)
+    # -> (N, rows, cols, size, size, C)
+    return x.permute(0, 1, 2, 4, 5, 3).contiguous()
 
 
-def merge_windows(x: Tensor, size: int, h: int, w: int) -> Tensor:
-    """Undo ``split_windows``; (N * nW, size**2, C) -> (N, h, w, C)."""
-    rows, cols = -(-h // size), -(-w // size)
-    # (N * nW, L, C) -> (N, rows, cols, size, size, C)
-    x = x.view(-1, rows, cols, size, size, x.shape[-1])
-    # -> (N, rows, size, cols, size, C) -> (N, H, W, C)
-    x = x.transpose(2, 3).reshape(-1, rows * size, cols * size, x.shape[-1])
-    return x[:, :h, :w]
+def merge_windows(x: Tensor, h: int, w: int) -> Tensor:
+    """Undo ``split_windows``.
+
+    Args:
+        x: (N, rows, cols, size, size, C).
+        h: Height of the map.
+        w: Width of the map.
+
+    Returns:
+        Tensor: (N, h, w, C).
+    """
+    if torch.compiler.is_compiling():
+        # Reshaping and slicing would put guards on the size of the map.
+        size = x.shape[3]
+        ys = torch.arange(h, device=x.device)[:, None]
+        xs = torch.arange(w, device=x.device)
+        return x[:, ys // size, xs // size, ys % size, xs % size]
+    # (N, rows, cols, size, size, C) -> (N, rows, size, cols, size, C)
+    x = x.transpose(2, 3)
+    # -> (N, H, W, C)
+    return x.flatten(3, 4).flatten(1, 2)[:, :h, :w]
 
 
 class Attention(nn.Module):
@@ -55,37 +76,70 @@ class Attention(nn.Module):
     ) -> None:
         super().__init__()
         self.head_dim = head_dim
+        self.num_heads = dim // head_dim
         self.attn_drop_rate = attn_drop_rate
         self.qkv = nn.Linear(dim, dim * 3)
         self.proj = nn.Linear(dim, dim)
         self.proj_drop = nn.Dropout(drop_rate)
 
-    def attend(self, x: Tensor) -> Tensor:
-        """Every token attends to all of its row; (B, L, C) -> (B, L, C)."""
-        b, length, dim = x.shape
-        qkv = self.qkv(x).view(b, length, 3, -1, self.head_dim)
+    def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Project to q, k, v; (B, L, C) -> 3 x (B, heads, L, D)."""
+        b, length, _ = x.shape
+        qkv = self.qkv(x).view(b, length, 3, self.num_heads, self.head_dim)
         # (B, L, 3, heads, D) -> 3 x (B, heads, L, D)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        x = F.scaled_dot_product_attention(
-            q, k, v, dropout_p=self.attn_drop_rate if self.training else 0.0
-        )
-        # (B, heads, L, D) -> (B, L, C)
-        x = x.transpose(1, 2).reshape(b, length, dim)
+        return q, k, v
+
+    def mix(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attend and project; 3 x (B, heads, L, D) -> (B, L, C)."""
+        dropout = self.attn_drop_rate if self.training else 0.0
+        x = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
+        # (B, heads, L, D) -> (B, L, heads, D) -> (B, L, C)
+        x = x.transpose(1, 2).flatten(2)
         return self.proj_drop(self.proj(x))
+
+    def attend(self, x: Tensor) -> Tensor:
+        """Every token attends to all of its row; (B, L, C) -> (B, L, C)."""
+        return self.mix(*self.heads(x))
+
+    def attend_with_scores(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Also tell how the first token of a row attends to its row.
+
+        Args:
+            x: (B, L, C), the class token first.
+
+        Returns:
+            tuple[Tensor, Tensor]: (B, L, C), and (B, L) attention weights of
+            the first token, the mean over heads, float32 or wider: tokens are
+            sorted by them.
+        """
+        q, k, v = self.heads(x)
+        # Products and sums, unlike a matrix product, stay float32 under
+        # autocast: (B, heads, 1, D) * (B, heads, L, D) -> (B, heads, L)
+        first = _at_least_float32(q[:, :, :1]) * self.head_dim**-0.5
+        row = (first * _at_least_float32(k)).sum(-1)
+        scores = row.softmax(-1).mean(1)
+        return self.mix(q, k, v), scores
 
     def forward(self, x: Tensor, window_size: int | None) -> Tensor:
         """Attend inside windows, or over the whole map when None.
 
         Args:
-            x: (N, H, W, C), already normalised.
-            window_size: Side of the windows in tokens, >= 1, or None.
+            x: (N, [T,] H, W, C), already normalised.
+            window_size: Side of the windows in tokens, >= 1, for images; or
+                None.
 
         Returns:
-            Tensor: (N, H, W, C).
+            Tensor: The shape of ``x``.
         """
-        n, h, w, c = x.shape
         if window_size is None:
-            # (N, H, W, C) -> (N, L, C) -> (N, H, W, C)
-            return self.attend(x.reshape(n, h * w, c)).view(n, h, w, c)
-        windows = self.attend(split_windows(x, window_size))
-        return merge_windows(windows, window_size, h, w)
+            # (N, [T,] H, W, C) -> (N, L, C) -> (N, [T,] H, W, C)
+            return self.attend(x.flatten(1, -2)).view(x.shape)
+        windows = split_windows(x, window_size)
+        # (N, rows, cols, size, size, C) -> (N * rows * cols, L, C)
+        mixed = self.attend(windows.flatten(3, 4).flatten(0, 2))
+        return merge_windows(mixed.view(windows.shape), *x.shape[1:3])
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.float64 else x.float()

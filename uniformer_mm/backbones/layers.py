@@ -8,20 +8,51 @@ attribute names are the official ones, so that official weights fit.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ['DropPath', 'Mlp', 'PatchEmbed', 'channel_norm', 'conv1x1']
+__all__ = [
+    'BATCH_NORMS',
+    'ConvEmbed',
+    'DropPath',
+    'Mlp',
+    'PatchEmbed',
+    'channel_norm',
+    'depthwise',
+    'pointwise',
+    'scaled',
+]
 
-conv1x1 = partial(nn.Conv2d, kernel_size=1)
+Layer = Callable[..., nn.Module]
+CONVS: dict[int, Layer] = {2: nn.Conv2d, 3: nn.Conv3d}
+BATCH_NORMS: dict[int, Layer] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 
-def channel_norm(x: Tensor, norm: nn.LayerNorm) -> Tensor:
-    """Layer-normalise a map over its channels: (N, C, H, W) -> same."""
-    x = norm(x.permute(0, 2, 3, 1))  # (N, C, H, W) -> (N, H, W, C)
-    return x.permute(0, 3, 1, 2)  # (N, H, W, C) -> (N, C, H, W)
+def per_axis(ndim: int, time: int, space: int) -> tuple[int, ...]:
+    """Return (space, space) for images, (time, space, space) for videos."""
+    return (time,) * (ndim - 2) + (space, space)
+
+
+def pointwise(ndim: int, in_channels: int, out_channels: int) -> nn.Module:
+    """Return a convolution of kernel 1."""
+    return CONVS[ndim](in_channels, out_channels, 1)
+
+
+def depthwise(ndim: int, dim: int, kernel: int) -> nn.Module:
+    """Return a depthwise convolution that keeps the size of the map."""
+    return CONVS[ndim](dim, dim, kernel, padding=kernel // 2, groups=dim)
+
+
+def channel_norm(x: Tensor, norm: nn.Module) -> Tensor:
+    """Layer-normalise a map over its channels: (N, C, ...) -> same."""
+    # (N, C, [T,] H, W) -> (N, [T,] H, W, C) -> (N, C, [T,] H, W)
+    return norm(x.movedim(1, -1)).movedim(-1, 1)
+
+
+def scaled(x: Tensor, gamma: Tensor | None) -> Tensor:
+    """Multiply a residual branch by its gain, if it has one."""
+    return x if gamma is None else gamma * x
 
 
 class DropPath(nn.Module):
@@ -61,8 +92,8 @@ class Mlp(nn.Module):
         hidden (int): Channels between the two layers.
         drop_rate (float): Dropout after each layer, in [0, 1).
         linear: Makes a layer from its input and output channels:
-            ``nn.Linear`` for tokens (N, ..., C), ``conv1x1`` for maps
-            (N, C, H, W).
+            ``nn.Linear`` for tokens (N, ..., C), ``pointwise`` for maps
+            (N, C, ...).
     """
 
     def __init__(
@@ -87,25 +118,89 @@ class PatchEmbed(nn.Module):
     """Non-overlapping patches: conv with kernel = stride, then LayerNorm.
 
     A remainder of the map that fills no patch is dropped, as officially:
-    output side = floor(input side / patch_size).
+    output side = floor(input side / patch_size). Over time the patches of
+    videos may overlap, padded so that ceil(T / time_stride) frames come out.
 
     Args:
+        ndim (int): 2 for images, 3 for videos.
         in_channels (int): Channels of the input map.
         embed_dim (int): Channels of the output map.
         patch_size (int): Kernel and stride in pixels of the input map.
+        time_kernel (int): Kernel over frames, odd.
+        time_stride (int): Stride over frames.
     """
 
     def __init__(
-        self, in_channels: int, embed_dim: int, patch_size: int
+        self,
+        ndim: int,
+        in_channels: int,
+        embed_dim: int,
+        patch_size: int,
+        time_kernel: int,
+        time_stride: int,
     ) -> None:
         super().__init__()
         # eps 1e-5 here, 1e-6 in every other LayerNorm: as officially.
         self.norm = nn.LayerNorm(embed_dim, eps=1e-5)
-        self.proj = nn.Conv2d(in_channels, embed_dim, patch_size, patch_size)
+        self.proj = CONVS[ndim](
+            in_channels,
+            embed_dim,
+            per_axis(ndim, time_kernel, patch_size),
+            per_axis(ndim, time_stride, patch_size),
+            per_axis(ndim, time_kernel // 2, 0),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, embed_dim, H // patch, W // patch)."""
+        """(N, C, [T,] H, W) -> (N, embed_dim, [T',] H', W')."""
         return channel_norm(self.proj(x), self.norm)
+
+
+class ConvEmbed(nn.Module):
+    """Overlapping patches: convolutions of kernel 3, stride 2, batch norm.
+
+    Each convolution rounds odd sides up: output side = ceil(input side / 2).
+
+    Args:
+        ndim (int): 2 for images, 3 for videos.
+        in_channels (int): Channels of the input map.
+        embed_dim (int): Channels of the output map.
+        first (bool): The first stage has two convolutions and so a stride of
+            4; over time, kernel 3 twice and stride 2 once.
+    """
+
+    def __init__(
+        self, ndim: int, in_channels: int, embed_dim: int, first: bool
+    ) -> None:
+        super().__init__()
+        conv, norm = CONVS[ndim], BATCH_NORMS[ndim]
+        if first:
+            half = embed_dim // 2
+            slow = per_axis(ndim, 1, 2)
+            self.proj = nn.Sequential(
+                conv(in_channels, half, 3, slow, padding=1),
+                norm(half),
+                nn.GELU(),
+                conv(half, embed_dim, 3, 2, padding=1),
+                norm(embed_dim),
+            )
+        else:
+            # NOTE: there is no published video model with this stem; one
+            # frame per kernel, like the patches of stages 2-4, inflates as
+            # they do.
+            self.proj = nn.Sequential(
+                conv(
+                    in_channels,
+                    embed_dim,
+                    per_axis(ndim, 1, 3),
+                    per_axis(ndim, 1, 2),
+                    per_axis(ndim, 0, 1),
+                ),
+                norm(embed_dim),
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, [T,] H, W) -> (N, embed_dim, [T',] H', W')."""
+        return self.proj(x)
 
 
 def drop_path_rates(rate: float, depths: tuple[int, ...]) -> list[float]:

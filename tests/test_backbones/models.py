@@ -1,0 +1,46 @@
+"""Small models of every kind, for the tests of the contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from uniformer_mm import UniFormer, UniFormerLight
+
+# Small enough to try every combination; same code paths as the real ones.
+TINY = {'depths': (1, 1, 4, 1), 'embed_dims': (8, 16, 32, 64), 'head_dim': 16}
+LIGHT = {
+    'depths': (1, 1, 3, 2),
+    'embed_dims': (8, 16, 32, 64),
+    'head_dim': 16,
+    'stem': 'conv_first',
+}
+KINDS: dict[str, tuple[type, dict[str, Any]]] = {
+    'image': (UniFormer, {'arch': TINY, 'attention': 'hybrid'}),
+    'conv_stem': (UniFormer, {'arch': TINY, 'stem': 'conv'}),
+    'layer_scale': (UniFormer, {'arch': TINY, 'layer_scale': 0.5}),
+    'video': (UniFormer, {'arch': TINY, 'ndim': 3}),
+    'split': (
+        UniFormer,
+        {'arch': TINY, 'ndim': 3, 'split': True, 'temporal_stride_std': True},
+    ),
+    'light': (UniFormerLight, {'arch': LIGHT}),
+    'light_scale': (UniFormerLight, {'arch': LIGHT, 'layer_scale': 0.5}),
+    'light_video': (UniFormerLight, {'arch': LIGHT, 'ndim': 3}),
+}
+
+
+def build(kind: str, **changes: Any) -> Any:
+    """Return a model of ``KINDS``, the same on every call."""
+    torch.manual_seed(0)
+    cls, arguments = KINDS[kind]
+    return cls(**{**arguments, **changes})
+
+
+def random_input(kind: str, n: int, h: int, w: int, t: int = 4) -> Tensor:
+    """Return images or videos that ``kind`` takes."""
+    torch.manual_seed(1)
+    frames = (t,) if KINDS[kind][1].get('ndim') == 3 else ()
+    return torch.rand(n, 3, *frames, h, w)

@@ -1,0 +1,92 @@
+"""The backbones as graphs: compiled, exported, traced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch.export import Dim
+
+from tests.test_backbones.models import KINDS, build, random_input
+
+
+@pytest.mark.parametrize('kind', list(KINDS))
+def test_compiles_as_one_graph(kind: str) -> None:
+    torch._dynamo.reset()
+    model = build(kind).eval()
+    compiled = torch.compile(model, fullgraph=True, backend='aot_eager')
+    x = random_input(kind, 1, 80, 64)
+    with torch.no_grad():
+        for a, b in zip(compiled(x), model(x), strict=True):
+            torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize('kind', ['image', 'light'])
+@pytest.mark.parametrize('with_cp', [False, True])
+def test_compiled_training_step_is_eager(kind: str, with_cp: bool) -> None:
+    torch._dynamo.reset()
+    model, other = build(kind), build(kind, with_cp=with_cp)
+    compiled = torch.compile(other, fullgraph=True, backend='aot_eager')
+    x = random_input(kind, 2, 64, 64)
+    for run in (model, compiled):
+        sum(o.square().sum() for o in run(x)).backward()
+    for (name, a), b in zip(
+        model.named_parameters(), other.parameters(), strict=True
+    ):
+        torch.testing.assert_close(a.grad, b.grad, msg=name)
+    for (name, a), b in zip(
+        model.named_buffers(), other.buffers(), strict=True
+    ):
+        torch.testing.assert_close(a, b, msg=name)
+
+
+def test_inductor_gives_the_same() -> None:
+    torch._dynamo.reset()
+    model = build('image').eval()
+    compiled = torch.compile(model, fullgraph=True)
+    x = random_input('image', 1, 64, 64)
+    with torch.no_grad():
+        for a, b in zip(compiled(x), model(x), strict=True):
+            torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'changes'),
+    [
+        ('image', {'attention': 'global'}),
+        ('image', {'attention': 'window', 'window_size': 3}),
+        ('image', {'attention': 'hybrid', 'window_size': 3}),
+        ('conv_stem', {}),
+        ('layer_scale', {}),
+        ('video', {}),
+        ('split', {}),
+    ],
+)
+def test_exports_with_dynamic_size(kind: str, changes: dict[str, Any]) -> None:
+    model = build(kind, **changes).eval()
+    # torch.export takes a side of 1 for a constant: stage 4 needs 2.
+    height, width = Dim('height', min=64, max=2048), Dim('width', min=64)
+    x = random_input(kind, 2, 96, 128)
+    exported = torch.export.export(
+        model,
+        (x,),
+        dynamic_shapes={'x': {x.ndim - 2: height, x.ndim - 1: width}},
+    ).module()
+    for h, w in ((96, 128), (65, 97), (224, 64)):
+        x = random_input(kind, 2, h, w)
+        with torch.no_grad():
+            for a, b in zip(exported(x), model(x), strict=True):
+                torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize('kind', list(KINDS))
+@pytest.mark.filterwarnings('ignore::torch.jit.TracerWarning')
+def test_traced_is_eager(kind: str) -> None:
+    model = build(kind).eval()
+    x = random_input(kind, 1, 80, 64)
+    with torch.no_grad():
+        traced = torch.jit.trace(model, x)
+        other = torch.rand_like(x)
+        for a, b in zip(traced(other), model(other), strict=True):
+            torch.testing.assert_close(a, b)
