@@ -34,18 +34,24 @@ def host_models(host: str):
 
 @all_hosts
 @pytest.mark.parametrize('via_root', [False, True])
-def test_the_scoped_name_is_ours(host: str, via_root: bool) -> None:
+@pytest.mark.parametrize(
+    'name', ['UniFormer', 'UniFormerLight', 'UniFormerClassifier']
+)
+def test_the_scoped_name_is_ours(host: str, via_root: bool, name: str) -> None:
     models = ROOT_MODELS if via_root else host_models(host)
+    arch = {**TINY['arch'], 'light': name == 'UniFormerLight'}
     with DefaultScope.overwrite_default_scope(host):
-        model = models.build({'type': 'uniformer_mm.UniFormer', **TINY})
-    assert type(model) is uniformer_mm.UniFormer
+        model = models.build({'type': f'uniformer_mm.{name}', 'arch': arch})
+    assert type(model) is getattr(uniformer_mm, name)
 
 
 @hosts
-def test_the_bare_name_is_ours(host: str) -> None:
+@pytest.mark.parametrize('name', ['UniFormer', 'UniFormerLight'])
+def test_the_bare_name_is_ours(host: str, name: str) -> None:
+    arch = {**TINY['arch'], 'light': name == 'UniFormerLight'}
     with DefaultScope.overwrite_default_scope(host):
-        model = host_models(host).build({'type': 'UniFormer', **TINY})
-    assert type(model) is uniformer_mm.UniFormer
+        model = host_models(host).build({'type': name, 'arch': arch})
+    assert type(model) is getattr(uniformer_mm, name)
 
 
 def test_the_bare_name_stays_mmactions() -> None:
@@ -54,6 +60,8 @@ def test_the_bare_name_stays_mmactions() -> None:
         theirs = models.get('UniFormer')
     assert theirs.__module__ == 'mmaction.models.backbones.uniformer'
     assert MODELS.get('UniFormer') is uniformer_mm.UniFormer
+    # mmaction2 has no class of this name.
+    assert models.get('UniFormerLight') is uniformer_mm.UniFormerLight
 
 
 def test_no_import_of_ours_is_needed_for_the_scoped_name() -> None:

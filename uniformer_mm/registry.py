@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import (
+    OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
+)
 from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
 from mmengine.registry import Registry
 
-__all__ = ['HOOKS', 'MODELS', 'RUNNERS']
+__all__ = ['HOOKS', 'MODELS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'RUNNERS']
 
 MODELS = Registry(
     'model',
@@ -28,6 +31,12 @@ HOOKS = Registry(
 RUNNERS = Registry(
     'runner',
     parent=MMENGINE_RUNNERS,
+    scope='uniformer_mm',
+    locations=['uniformer_mm.engine'],
+)
+OPTIM_WRAPPER_CONSTRUCTORS = Registry(
+    'optimizer wrapper constructor',
+    parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
     scope='uniformer_mm',
     locations=['uniformer_mm.engine'],
 )

@@ -40,6 +40,12 @@ def test_complete_data_passes(root: Path) -> None:
     assert list(missing_paths({'ann_file': absolute})) == []
     assert list(missing_paths({'data_root': 's3://bucket/coco'})) == []
     assert list(missing_paths({'data_root': None, 'ann_file': ''})) == []
+    assert list(missing_paths({'data_root': root})) == []
+    # What can't be told to be a local path is left to the host.
+    assert list(missing_paths({'ann_file': ['a.json', 'b.json']})) == []
+    assert list(missing_paths(dataset(root, data_prefix='train/'))) == []
+    remote = {'img': 's3:bucket/train'}
+    assert list(missing_paths(dataset(root, data_prefix=remote))) == []
 
 
 @pytest.mark.parametrize(

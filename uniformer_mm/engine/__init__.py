@@ -1,6 +1,11 @@
 """MMEngine extensions of the suite; importing this registers them."""
 
 from uniformer_mm.engine.hooks import EvaluateFirstHook
+from uniformer_mm.engine.optim import LayerDecayOptimWrapperConstructor
 from uniformer_mm.engine.runner import DataCheckRunner
 
-__all__ = ['DataCheckRunner', 'EvaluateFirstHook']
+__all__ = [
+    'DataCheckRunner',
+    'EvaluateFirstHook',
+    'LayerDecayOptimWrapperConstructor',
+]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from uniformer_mm.registry import RUNNERS
 
 __all__ = ['DataCheckRunner', 'missing_paths']
 
-REMOTE = '://'
+REMOTE = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+:')  # a scheme, not a drive
 
 
 @RUNNERS.register_module()
@@ -80,19 +82,34 @@ def missing_paths(cfg: Any) -> Iterator[tuple[str, Path]]:
         return
     for key in ('dataset', 'datasets', 'metrics'):
         yield from missing_paths(cfg.get(key))
-    root = cfg.get('data_root') or ''
-    ann_file = cfg.get('ann_file') or ''
-    if REMOTE in root or REMOTE in ann_file:
+    root = _local_path(cfg.get('data_root'))
+    ann_file = _local_path(cfg.get('ann_file'))
+    if root is None or ann_file is None:
         return
-    for key, path in (
-        ('data_root', root),
-        ('ann_file', ann_file and str(Path(root, ann_file))),
+    if root and not Path(root).exists():
+        yield 'data_root', Path(root)
+        return
+    if ann_file and not Path(root, ann_file).exists():
+        yield 'ann_file', Path(root, ann_file)
+        return
+    prefixes = cfg.get('data_prefix')
+    for key, value in (
+        prefixes.items() if isinstance(prefixes, Mapping) else ()
     ):
-        if path and not Path(path).exists():
-            yield key, Path(path)
-            return
-    for key, prefix in (cfg.get('data_prefix') or {}).items():
-        if prefix and REMOTE not in prefix:
-            path = Path(root, prefix)
-            if not path.exists():
-                yield f'data_prefix.{key}', path
+        prefix = _local_path(value)
+        if prefix and not Path(root, prefix).exists():
+            yield f'data_prefix.{key}', Path(root, prefix)
+
+
+def _local_path(value: Any) -> str | None:
+    """Return a path of this machine, '' for none, None where it can't be told.
+
+    A check that exists for clear errors must not raise one of its own: what a
+    host takes beside plain paths (remote storage, lists) is left to the host.
+    """
+    if value is None:
+        return ''
+    if not isinstance(value, (str, os.PathLike)):
+        return None
+    path = os.fspath(value)
+    return None if REMOTE.match(path) else path
