@@ -2,6 +2,6 @@
 
 import sys
 
-from uniformer_mm.cli.main import main
+from uniformer_mm_command import main
 
 sys.exit(main())
