@@ -20,4 +20,4 @@ mapfile -t stack < stack.in
 resolve lock-torch2.9.txt 3.10 torch==2.9.1 torchvision==0.24.1 "${stack[@]}"
 resolve lock-torch2.15.txt 3.11 torch==2.15.0 torchvision==0.29.2 "${stack[@]}"
 mapfile -t dev < dev.in
-resolve lock-dev.txt 3.10 "${dev[@]}"
+resolve lock-dev.txt 3.10 "${dev[@]}" -c lock-torch2.9.txt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -106,18 +107,19 @@ def wheel_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp('wheel')
     source = folder / 'source'
-    source.mkdir()
-    tracked = subprocess.run(
-        ['git', 'ls-files', '-co', '--exclude-standard'],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split('\n')
-    for name in filter(None, tracked):
-        if (ROOT / name).is_file() and not name.startswith('tests/'):
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            (source / name).write_bytes((ROOT / name).read_bytes())
+    leave = shutil.ignore_patterns(
+        '.git',
+        '.venv',
+        '*.egg-info',
+        '__pycache__',
+        '.*_cache',
+        'build',
+        'dist',
+        'data',
+        'work_dirs',
+        'tests',
+    )
+    shutil.copytree(ROOT, source, ignore=leave)
     pip = [sys.executable, '-m', 'pip', '--disable-pip-version-check']
     flags = ['--quiet', '--no-deps', '--no-build-isolation', '--no-index']
     subprocess.run(

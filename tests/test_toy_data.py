@@ -87,6 +87,20 @@ def test_other_settings_are_refused(tmp_path: Path) -> None:
     assert digest(tmp_path / 'toy') == before
 
 
+def test_a_set_that_lost_an_image_is_not_kept(tmp_path: Path) -> None:
+    make_toy_data(tmp_path / 'toy', SPEC)
+    (tmp_path / 'toy' / 'train' / '000003.jpg').unlink()
+    with pytest.raises(FileExistsError, match='is not this toy data set'):
+        make_toy_data(tmp_path / 'toy', SPEC)
+
+
+def test_the_shapes_are_pinned(tmp_path: Path) -> None:
+    """The drawing of JPEG files may differ by library, the shapes may not."""
+    make_toy_data(tmp_path / 'toy', SPEC)
+    text = (tmp_path / 'toy/annotations/instances_val.json').read_bytes()
+    assert hashlib.sha256(text).hexdigest().startswith('739acfa5f73d2862')
+
+
 def test_an_interrupted_run_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""A small COCO-format data set of drawn shapes, the same on every machine.
+"""A small COCO-format data set of drawn shapes, always the same.
 
     ROOT/annotations/instances_{train,val}.json
     ROOT/{train,val}/000000.jpg ...
@@ -98,8 +98,13 @@ def make_toy_data(root: Path, spec: ToyDataSpec | None = None) -> bool:
 def _spec_of(root: Path) -> Any:
     """The spec that the data set in ``root`` was drawn to, or None."""
     try:
-        text = (root / 'annotations' / 'instances_val.json').read_text()
-        return json.loads(text)['info']['spec']
+        for split in ('train', 'val'):
+            text = (root / f'annotations/instances_{split}.json').read_text()
+            data = json.loads(text)
+            for image in data['images']:
+                if not (root / split / image['file_name']).is_file():
+                    return None
+        return data['info']['spec']
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
