@@ -1,0 +1,419 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmengine.logging import MMLogger
+from mmengine.registry import MODELS
+from torch import Tensor, nn
+
+from tests.golden_cases import GoldenCase, fill_model
+from tests.test_backbones.models import build, random_input
+from tests.test_weights.official import as_recognizer, filled, whole
+from uniformer_mm import UniFormer, UniFormerClassifier, UniFormerLight
+from uniformer_mm.weights.files import write_weights
+from uniformer_mm.weights.load import load_backbone
+from uniformer_mm.weights.zoo import ZOO
+
+SMALL = 'uniformer_small_in1k.pth'
+
+
+def save(path: Path, state: dict[str, Tensor], wrapper: str = 'model') -> str:
+    torch.save({wrapper: state} if wrapper else state, path)
+    return str(path)
+
+
+def small_state(tmp_path: Path, **changes: Any) -> str:
+    """An image classifier's file under the official name."""
+    return save(tmp_path / SMALL, {**filled('cls_small'), **changes})
+
+
+@pytest.mark.parametrize(
+    ('case', 'wrapper', 'options'),
+    [
+        ('cls_small', 'model', {'head_dim': 64}),
+        ('cls_small_plus', 'state_dict', {'head_dim': 32}),
+        ('cls_light_xxs', '', {'head_dim': 28}),
+        ('video_small', 'model_state', {'head_dim': 64}),
+    ],
+)
+def test_classifiers_give_the_golden_outputs(
+    tmp_path: Path, case: str, wrapper: str, options: dict[str, Any]
+) -> None:
+    golden = GoldenCase(case)
+    meta = golden.spec['meta']
+    model = UniFormerClassifier(
+        meta['arch'].removeprefix('light_'),
+        num_classes=meta['num_classes'],
+        ndim=3 if case.startswith('video') else 2,
+    )
+    fill_model(model)  # the heads; the backbone is made anew
+    for parameter in model.backbone.parameters():
+        nn.init.zeros_(parameter)
+    path = save(tmp_path / 'a.pth', filled(case), wrapper)
+    report = load_backbone(model.backbone, path, **options)
+    dropped = {key.split('.')[0] for key in report.dropped}
+    assert dropped <= {'head', 'aux_head', 'norm_cls', 'head_cls'}
+    assert 'head' in dropped
+    with torch.no_grad():
+        out = model.eval()(golden.input())
+    assert golden.relative_error('eval0', out) <= 1e-4
+
+
+@pytest.mark.parametrize(
+    ('case', 'model'),
+    [
+        ('dense_small_global', 'mask_rcnn'),
+        ('dense_small_global', 'upernet'),
+        ('dense_light_xxs', 'semantic_fpn'),
+    ],
+)
+def test_whole_models_give_the_golden_outputs(
+    tmp_path: Path, case: str, model: str
+) -> None:
+    golden = GoldenCase(case)
+    path = save(tmp_path / 'a.pth', whole(model, filled(case)), 'state_dict')
+    light = 'light' in case
+    backbone = UniFormerLight('xxs') if light else UniFormer('small')
+    load_backbone(backbone, path, head_dim=28 if light else 64)
+    with torch.no_grad():
+        outs = backbone.eval()(golden.input())
+    for i, out in enumerate(outs):
+        assert golden.relative_error(f'eval{i}', out) <= 1e-4
+
+
+def test_the_batch_norm_never_becomes_norm4(tmp_path: Path) -> None:
+    backbone = UniFormer('small')
+    load_backbone(backbone, small_state(tmp_path))
+    for i in range(1, 5):
+        norm = getattr(backbone, f'norm{i}')
+        assert (norm.weight == 1).all()
+        assert not norm.bias.any()
+
+
+def test_output_norms_start_anew(tmp_path: Path) -> None:
+    backbone = UniFormer('small', out_indices=(0, 2))
+    report = load_backbone(backbone, small_state(tmp_path))
+    assert (backbone.norm3.weight == 1).all()
+    assert not hasattr(backbone, 'blocks4')
+    unbuilt = {k for k, rule in report.dropped.items() if 'stage' in rule}
+    assert {key.split('.')[0] for key in unbuilt} == {
+        'patch_embed4',
+        'blocks4',
+    }
+    state = filled('cls_small')
+    for key, value in backbone.state_dict().items():
+        if not key.startswith('norm'):
+            assert torch.equal(value, state[key]), key
+
+
+def test_image_weights_go_into_videos(tmp_path: Path) -> None:
+    path = small_state(tmp_path)
+    mean = UniFormer('small', ndim=3, out_indices=(3,), out_norm='BN')
+    report = load_backbone(mean, path)
+    state = filled('cls_small')
+    kernel = state['blocks1.0.attn.weight']
+    assert torch.equal(
+        mean.blocks1[0].attn.weight,
+        (kernel[:, :, None] / 5).expand(-1, -1, 5, -1, -1),
+    )
+    assert torch.equal(mean.norm.running_mean, state['norm.running_mean'])
+    assert any('mean' in what for what in report.changed.values())
+    centre = UniFormer('small', ndim=3, out_indices=(3,), out_norm='BN')
+    load_backbone(centre, path, inflation='centre')
+    assert torch.equal(centre.blocks1[0].attn.weight[:, :, 2], kernel)
+    assert not centre.blocks1[0].attn.weight[:, :, 0].any()
+
+
+def test_split_models_start_from_image_weights(tmp_path: Path) -> None:
+    split = UniFormer('small', ndim=3, split=True, out_indices=(3,))
+    load_backbone(split, small_state(tmp_path))
+    assert not split.blocks3[0].t_attn.qkv.weight.any()
+    assert torch.equal(
+        split.blocks3[0].attn.qkv.weight,
+        filled('cls_small')['blocks3.0.attn.qkv.weight'],
+    )
+
+
+def test_as_init_cfg(tmp_path: Path) -> None:
+    model = MODELS.build(
+        {
+            'type': 'uniformer_mm.UniFormer',
+            'arch': 'small',
+            'init_cfg': {
+                'type': 'uniformer_mm.UniFormerPretrained',
+                'checkpoint': small_state(tmp_path),
+            },
+        }
+    )
+    model.init_weights()
+    state = filled('cls_small')
+    loaded = {
+        key: value for key, value in model.state_dict().items() if key in state
+    }
+    assert len(loaded) == len(model.state_dict()) - 8  # norm1 to norm4
+    assert all(torch.equal(v, state[k]) for k, v in loaded.items())
+
+
+def test_by_name_from_the_offline_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('UNIFORMER_MM_WEIGHTS', str(tmp_path))
+    small_state(tmp_path)
+    backbone = UniFormer('small')
+    load_backbone(backbone, 'uniformer-small_in1k')
+    assert torch.equal(
+        backbone.patch_embed1.proj.weight,
+        filled('cls_small')['patch_embed1.proj.weight'],
+    )
+
+
+@pytest.fixture
+def log(
+    caplog: pytest.LogCaptureFixture,
+) -> Iterator[pytest.LogCaptureFixture]:
+    """What MMEngine's logger says, which the root logger does not hear."""
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    yield caplog
+    logger.removeHandler(caplog.handler)
+
+
+def test_one_line_of_account(
+    tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    load_backbone(UniFormer('small'), small_state(tmp_path))
+    (line,) = log.messages
+    assert line.startswith(f'{SMALL} (model) into UniFormer: ')
+    loaded = len(UniFormer('small').state_dict()) - 8
+    assert f'{loaded} kept' in line
+    assert '7 dropped (classifier)' in line
+    assert 'new, not in the file: norm1, norm2, norm3, norm4' in line
+
+
+@pytest.mark.parametrize(
+    ('backbone', 'message'),
+    [
+        ({'arch': 'base'}, r'depths is \(3, 4, 8, 3\) in the file and \(5'),
+        ({'stem': 'conv'}, 'stem is patch in the file and conv in the back'),
+        ({'layer_scale': 0.1}, 'layer_scale is .*False.* and .*True'),
+        ({'head_dim': 32}, 'trained with head_dim=64, the backbone has head'),
+        ({'in_channels': 4}, r'patch_embed1.proj.weight is \(64, 3, 4, 4\)'),
+    ],
+)
+def test_another_backbone(
+    tmp_path: Path, backbone: dict[str, Any], message: str
+) -> None:
+    model = UniFormer(**{'arch': 'small', **backbone})
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    with pytest.raises(ValueError, match=message):
+        load_backbone(model, small_state(tmp_path))
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, before[key]), key
+
+
+def test_light_weights_are_not_for_uniformer(tmp_path: Path) -> None:
+    path = save(tmp_path / 'a.pth', filled('cls_light_xxs'))
+    with pytest.raises(ValueError, match='light is True in the file and Fal'):
+        load_backbone(UniFormer('small'), path)
+
+
+def test_videos_do_not_become_images(tmp_path: Path) -> None:
+    path = save(tmp_path / 'a.pth', filled('video_small'), 'model_state')
+    with pytest.raises(ValueError, match='ndim is 3 in the file and 2 in'):
+        load_backbone(UniFormer('small'), path)
+    joint = UniFormer('small', ndim=3)
+    path = save(tmp_path / 'b.pth', filled('video_small_split_std'))
+    with pytest.raises(ValueError, match='split is True in the file and Fals'):
+        load_backbone(joint, path)
+
+
+@pytest.mark.parametrize('change', ['missing', 'extra', 'transposed'])
+def test_damaged_files(tmp_path: Path, change: str) -> None:
+    state = filled('cls_small')
+    key = 'blocks3.2.attn.qkv.weight'
+    if change == 'missing':
+        del state[key]
+    elif change == 'extra':
+        state['blocks3.2.attn.extra'] = torch.zeros(1)
+        key = 'blocks3.2.attn.extra'
+    else:
+        state[key] = state[key].T.contiguous()
+    path = save(tmp_path / 'a.pth', state)
+    with pytest.raises(ValueError, match=key.replace('.', r'\.')):
+        load_backbone(UniFormer('small'), path)
+
+
+def test_an_unknown_file_warns_of_head_dim(
+    tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    path = save(tmp_path / 'mine.pth', filled('cls_small'))
+    load_backbone(UniFormer('small'), path)
+    warning, _ = log.messages
+    assert 'check that it was trained with head_dim=64' in warning
+    log.clear()
+    load_backbone(UniFormer('small'), path, head_dim=64)
+    assert len(log.messages) == 1
+    with pytest.raises(ValueError, match='trained with head_dim=32, the back'):
+        load_backbone(UniFormer('small'), path, head_dim=32)
+
+
+def test_a_stated_head_dim_against_the_catalogue(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match='contradicts the catalogue'):
+        load_backbone(
+            UniFormer('small', head_dim=32), small_state(tmp_path), head_dim=32
+        )
+
+
+def test_the_catalogue_contradicts_the_content(tmp_path: Path) -> None:
+    small = filled('cls_small')
+    path = save(tmp_path / 'uniformer_base_in1k.pth', small)
+    with pytest.raises(ValueError, match='arch is small in the file and base'):
+        load_backbone(UniFormer('small'), path)
+    labelled = {
+        **small,
+        'aux_head.weight': torch.zeros(1000, 512),
+        'aux_head.bias': torch.zeros(1000),
+    }
+    path = save(tmp_path / SMALL, labelled)
+    with pytest.raises(ValueError, match='token_labeling is True in the file'):
+        load_backbone(UniFormer('small'), path)
+    path = save(tmp_path / 'mine.pth', labelled)
+    report = load_backbone(UniFormer('small'), path, head_dim=64)
+    assert 'aux_head.weight' in report.dropped
+
+
+def test_a_known_name_with_another_hash(
+    tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    entry = next(e for e in ZOO.values() if e.sha256 and e.arch == 'small')
+    path = save(tmp_path / entry.local_name, filled('cls_small'))
+    load_backbone(UniFormer('small'), path, head_dim=64)
+    assert f'has the name of {entry.name} but not its sha256' in log.text
+
+
+def test_averaged_weights(tmp_path: Path) -> None:
+    raw = filled('cls_small')
+    average = {
+        k: v + 1 if v.is_floating_point() else v for k, v in raw.items()
+    }
+    path = tmp_path / SMALL
+    torch.save({'model': raw, 'model_ema': average}, path)
+    backbone = UniFormer('small')
+    load_backbone(backbone, path, ema=True)
+    key = 'patch_embed1.proj.bias'
+    assert torch.equal(backbone.patch_embed1.proj.bias, average[key])
+
+
+def test_files_of_mmaction2_and_maps_without_norm(tmp_path: Path) -> None:
+    state = filled('video_small')
+    path = save(tmp_path / 'a.pth', as_recognizer(state), 'state_dict')
+    bare = UniFormer('small', ndim=3, out_norm=None)
+    load_backbone(bare, path, head_dim=64)
+    assert all(torch.equal(v, state[k]) for k, v in bare.state_dict().items())
+
+
+def test_light_images_into_light_videos(tmp_path: Path) -> None:
+    image = build('light_scale')
+    path = tmp_path / 'own.pth'
+    write_weights(image.state_dict(), path)
+    video = build('light_video', layer_scale=0.1)
+    report = load_backbone(video, path, head_dim=16)
+    assert 'gain that only image models have' in report.dropped.values()
+    assert torch.equal(video.blocks3[1].gamma_1, image.blocks3[1].gamma_1)
+
+
+def test_image_weights_for_patches_that_overlap_in_time(
+    tmp_path: Path,
+) -> None:
+    options = {'ndim': 3, 'split': True, 'temporal_stride_std': True}
+    model = UniFormer('small', **options)
+    load_backbone(model, small_state(tmp_path))
+    assert model.patch_embed2.proj.weight.shape[2] == 3
+    path = save(tmp_path / 'b.pth', filled('video_small_split_std'))
+    with pytest.raises(ValueError, match='temporal_stride_std is True in the'):
+        load_backbone(UniFormer('small', ndim=3, split=True), path)
+
+
+def test_early_stages_have_no_head_dim(
+    tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    path = save(tmp_path / 'mine.pth', filled('cls_small'))
+    load_backbone(UniFormer('small', out_indices=(1,)), path)
+    assert len(log.messages) == 1
+
+
+def test_narrow_and_empty_targets(tmp_path: Path) -> None:
+    state = filled('cls_small')
+    state['blocks1.0.norm1.running_var'] += 1e6
+    path = save(tmp_path / SMALL, state)
+    with pytest.raises(ValueError, match=r'running_var as torch\.float16'):
+        load_backbone(UniFormer('small').half(), path)
+    with torch.device('meta'):
+        empty = UniFormer('small')
+    with pytest.raises(ValueError, match='on the meta device'):
+        load_backbone(empty, path)
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (b'<!DOCTYPE html><html></html>', 'web page'),
+        (b'', 'empty'),
+        (b'PK\x03\x04 cut off', 'damaged|truncated|cut'),
+    ],
+)
+def test_no_weight_file(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / SMALL).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        load_backbone(UniFormer('small'), tmp_path / SMALL)
+
+
+def test_bad_arguments(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match='is a folder'):
+        load_backbone(UniFormer('small'), tmp_path)
+    path = small_state(tmp_path)
+    with pytest.raises(TypeError, match='UniFormerLight, got Linear'):
+        load_backbone(nn.Linear(1, 1), path)
+    with pytest.raises(ValueError, match="unknown inflation 'meen'; choose"):
+        load_backbone(UniFormer('small'), path, inflation='meen')
+
+
+def test_loading_comes_last_in_a_list(tmp_path: Path) -> None:
+    loads = {
+        'type': 'uniformer_mm.UniFormerPretrained',
+        'checkpoint': small_state(tmp_path),
+    }
+    fills = {'type': 'Constant', 'layer': 'Linear', 'val': 0.5}
+    model = UniFormer('small', init_cfg=[loads, fills])
+    model.init_weights()
+    key = 'blocks3.0.attn.qkv.weight'
+    assert torch.equal(model.state_dict()[key], filled('cls_small')[key])
+
+
+@pytest.mark.parametrize(
+    ('kind', 'changes'),
+    [
+        ('image', {}),
+        ('light', {}),
+        ('split', {}),
+        ('image', {'out_indices': (3,), 'out_norm': 'BN'}),
+        ('video', {'out_indices': (3,), 'out_norm': 'BN'}),
+    ],
+)
+def test_our_own_files_round_trip(
+    tmp_path: Path, kind: str, changes: dict[str, Any]
+) -> None:
+    model, other = build(kind, **changes), build(kind, **changes)
+    for parameter in other.parameters():
+        nn.init.normal_(parameter)
+    path = tmp_path / 'own.pth'
+    write_weights(model.state_dict(), path)
+    load_backbone(other, str(path), head_dim=16)
+    x = random_input(kind, 1, 64, 64)
+    with torch.no_grad():
+        for a, b in zip(model.eval()(x), other.eval()(x), strict=True):
+            assert torch.equal(a, b)

@@ -1,0 +1,123 @@
+"""Whether a file and a backbone, or a file and the catalogue, agree."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from mmengine.logging import print_log
+from torch import nn
+
+from uniformer_mm.weights.download import file_sha256
+from uniformer_mm.weights.recognize import Identity
+from uniformer_mm.weights.zoo import ZOO, ZooEntry, find_entry
+
+__all__ = [
+    'check_head_dim',
+    'check_identity',
+    'contradictions',
+    'entry_of',
+    'head_dim_hint',
+]
+
+
+def entry_of(name: str, path: Path) -> ZooEntry | None:
+    """Return the catalogue's entry of a file; warn of a borrowed name."""
+    digest = file_sha256(path)
+    entry = find_entry(name, digest) or find_entry(path.name, digest)
+    namesake = None if entry else find_entry(path.name)
+    if namesake:
+        print_log(
+            f'{path.name} has the name of {namesake.name} but not its sha256: '
+            'it is taken for an unknown file',
+            logger='current',
+            level=logging.WARNING,
+        )
+    return entry
+
+
+def contradictions(entry: ZooEntry, identity: Identity) -> str:
+    """Say how a file differs from its catalogue entry, '' if it doesn't."""
+    found = {
+        'arch': (' or '.join(identity.archs), entry.arch),
+        'ndim': (identity.ndim, entry.ndim),
+        'token_labeling': (
+            identity.token_labeling,
+            # A dense model from token-labelled weights has lost the head.
+            entry.token_labeling and identity.kind == 'classifier',
+        ),
+    }
+    return '; '.join(
+        f'{name} is {got} in the file and {told} in the catalogue'
+        for name, (got, told) in found.items()
+        if told != got and not (name == 'arch' and told in identity.archs)
+    )
+
+
+def head_dim_hint(identity: Identity) -> str:
+    """Tell the head_dim of the catalogued files of the recognised archs."""
+    known: dict[int, list[str]] = {}
+    for entry in ZOO.values():
+        if entry.arch in identity.archs:
+            known.setdefault(entry.head_dim, []).append(entry.name)
+    return ', '.join(
+        f'{head_dim} as {names[0]}' for head_dim, names in known.items()
+    )
+
+
+def check_head_dim(
+    known: int | None, backbone: Any, identity: Identity, path: Path
+) -> None:
+    """Raise where head_dim is known to differ, warn where it is not known."""
+    head_dim = backbone.spec.head_dim
+    if backbone.num_stages < 3:
+        return
+    if known is None:
+        hint = head_dim_hint(identity)
+        print_log(
+            f'{path.name} is not in the catalogue, and head_dim can not be '
+            f'seen in weights: check that it was trained with {head_dim=}, '
+            f'and say so by head_dim={head_dim} in init_cfg'
+            + (f' (known files: {hint})' if hint else ''),
+            logger='current',
+            level=logging.WARNING,
+        )
+    elif known != head_dim:
+        raise ValueError(
+            f'{path.name} was trained with head_dim={known}, the backbone has '
+            f'{head_dim=}: it would load and be wrong; pass head_dim={known} '
+            'to the backbone'
+        )
+
+
+def check_identity(identity: Identity, backbone: Any, path: Path) -> None:
+    """Raise unless the file holds the architecture of the backbone."""
+    scaled = tuple(
+        any('gamma_' in name for name, _ in blocks.named_parameters())
+        for blocks in (
+            getattr(backbone, f'blocks{i}', nn.Module()) for i in range(1, 5)
+        )
+    )
+    stages = backbone.num_stages
+    found = {
+        'light': (identity.light, backbone.light),
+        'depths': (identity.depths, backbone.spec.depths),
+        'embed_dims': (identity.embed_dims, backbone.spec.embed_dims),
+        'stem': (identity.stem, backbone.spec.stem),
+        'layer_scale': (identity.layer_scale[:stages], scaled[:stages]),
+    }
+    if identity.ndim == 3:
+        found['ndim'] = (3, backbone.ndim)
+        found['split'] = (identity.split, backbone.split)
+        found['temporal_stride_std'] = (
+            identity.temporal_stride_std,
+            backbone.temporal_stride_std,
+        )
+    wrong = [
+        f'{name} is {theirs} in the file and {ours} in the backbone'
+        for name, (theirs, ours) in found.items()
+        if theirs != ours
+    ]
+    if wrong:
+        raise ValueError(f'{path.name} does not fit: {"; ".join(wrong)}')

@@ -1,0 +1,222 @@
+"""Official names into those of the backbones and of today's hosts.
+
+What differs between the official release (mmdet 2.11, mmseg 0.13, mmpose 0.16,
+a fork of SlowFast) and mmdet 3.3, mmseg 1.2, mmpose 1.3, mmaction2 1.2:
+
+- detection, segmentation: nothing. Mask R-CNN, Cascade Mask R-CNN, Semantic
+  FPN and UperNet have the same keys in both generations.
+- pose: ``keypoint_head.`` is ``head.`` now. The official pose backbone has
+  four output norms and uses the last.
+- action: the official classifier has no parts; mmaction2 has ``backbone.``,
+  which ends with the batch norm, and ``cls_head.fc_cls.``. The files that
+  mmaction2 hosts are laid out so already, and its ``UniFormer`` has the keys
+  of ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from uniformer_mm.weights.layout import COUNTER, listed
+from uniformer_mm.weights.recognize import HEADS, recognize
+from uniformer_mm.weights.report import Report
+
+__all__ = ['TASKS', 'convert']
+
+
+class Rule(NamedTuple):
+    """What becomes of the keys that match.
+
+    Attributes:
+        name (str): What the keys are; the reason, where they are dropped.
+        pattern (str): Matches the whole key.
+        target (str | None): Key of the result, with groups of the pattern;
+            None drops the key.
+    """
+
+    name: str
+    pattern: str
+    target: str | None
+
+
+STAGES = r'(?:patch_embed[1-4]|blocks[1-4]|cls_upsample)\..+|cls_token'
+WHOLE_BACKBONE = Rule('backbone', r'(backbone\..+)', r'\1')
+# Made from the config of the model, never from a file.
+CONSTANTS = Rule('normalisation constants', r'data_preprocessor\..+', None)
+RULES: Mapping[str, tuple[Rule, ...]] = {
+    'backbone': (
+        Rule('stages', rf'(?:backbone\.)?({STAGES})', r'\1'),
+        Rule('output norms', r'(?:backbone\.)?(norm[1-4]\..+)', r'\1'),
+        # The batch norm `norm` belongs to the classifier: the output norm of
+        # stage 4, `norm4`, is a layer norm and starts anew.
+        Rule(
+            'classifier',
+            r'(?:backbone\.)?norm\..+'
+            r'|(?:head|aux_head|norm_cls|head_cls)\.(?:weight|bias)',
+            None,
+        ),
+        Rule(
+            'not the backbone',
+            r'(?:neck|rpn_head|roi_head|bbox_head|mask_head|decode_head'
+            r'|auxiliary_head|keypoint_head|head|cls_head)\..+',
+            None,
+        ),
+        CONSTANTS,
+    ),
+    'detection': (
+        WHOLE_BACKBONE,
+        Rule(
+            'neck and heads',
+            r'((?:neck|rpn_head|roi_head|bbox_head|mask_head)\..+)',
+            r'\1',
+        ),
+        CONSTANTS,
+    ),
+    'segmentation': (
+        WHOLE_BACKBONE,
+        Rule(
+            'neck and heads',
+            r'((?:neck|decode_head|auxiliary_head)\..+)',
+            r'\1',
+        ),
+        CONSTANTS,
+    ),
+    'pose': (
+        Rule('output norm not used', r'backbone\.norm[1-3]\..+', None),
+        WHOLE_BACKBONE,
+        Rule(
+            'keypoint head',
+            r'(?:keypoint_)?head\.'
+            r'((?:(?:deconv|conv)_layers\.\d+|final_layer)\.\w+)',
+            r'head.\1',
+        ),
+        CONSTANTS,
+    ),
+    'action': (
+        Rule(
+            'stages and norms',
+            rf'(?:backbone\.)?({STAGES}|norm[1-4]?\..+)',
+            r'backbone.\1',
+        ),
+        Rule(
+            'head',
+            r'(?:cls_head\.fc_cls|head)\.(weight|bias)',
+            r'cls_head.fc_cls.\1',
+        ),
+        Rule(
+            'training-only class token head',
+            r'(?:norm_cls|head_cls)\.(?:weight|bias)',
+            None,
+        ),
+        Rule('token-labelling head', r'aux_head\.(?:weight|bias)', None),
+        CONSTANTS,
+    ),
+}
+TASKS = tuple(RULES)
+# Task -> the kinds of model that it takes.
+KINDS: Mapping[str, tuple[str, ...]] = {
+    'backbone': ('backbone', *HEADS),
+    'detection': ('detector',),
+    'segmentation': ('segmentor',),
+    'pose': ('pose',),
+    'action': ('classifier', 'recognizer'),
+}
+
+
+def convert(
+    state: Mapping[str, Tensor], task: str
+) -> tuple[dict[str, Tensor], Report]:
+    """Rename the keys of ``state`` for a task.
+
+    Batch norms of old files that have no counter of batches get one that says
+    0, as ``load_state_dict`` does for a new model: only batch norms without
+    momentum use it, and UniFormer has none of them.
+
+    Args:
+        state: Weights of one model, without the checkpoint around them; it
+            stays as it is.
+        task: 'backbone' (of whatever file, for ``UniFormer`` or
+            ``UniFormerLight``; the batch norm of classifiers is left out),
+            'detection', 'segmentation', 'pose' (whole models of the official
+            release, or of today) or 'action' (classifiers as mmaction2 has
+            them; the backbone has ``out_norm='BN'``).
+
+    Returns:
+        tuple: The weights under their new names, sharing the memory of those
+        of ``state``, and the account of every key.
+
+    Raises:
+        ValueError: Unknown task, ``state`` is no whole UniFormer or a model
+            for another task, a key that no rule knows, or two keys for one
+            place.
+    """
+    if task not in RULES:
+        raise ValueError(f'unknown task {task!r}; choose one of {TASKS}')
+    kind = recognize(state, {}).kind
+    if kind not in KINDS[task]:
+        raise ValueError(
+            f'task {task!r} takes {" or ".join(KINDS[task])} weights, got '
+            f'{kind} weights'
+        )
+    names, dropped = _apply(RULES[task], state)
+    result = {target: state[key] for key, target in names.items()}
+    counters = _missing_counters(result)
+    result |= counters
+    return result, Report(
+        kept=tuple(key for key, target in names.items() if key == target),
+        renamed={k: t for k, t in names.items() if k != t},
+        dropped=dropped,
+        changed=dict.fromkeys(counters, 'batch counter set to 0'),
+    )
+
+
+def _apply(
+    rules: tuple[Rule, ...], state: Mapping[str, Tensor]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return key -> new key, and dropped key -> name of the rule."""
+    names: dict[str, str] = {}
+    dropped: dict[str, str] = {}
+    left = []
+    for key in state:
+        matches = ((rule, re.fullmatch(rule.pattern, key)) for rule in rules)
+        found = next(((rule, m) for rule, m in matches if m), None)
+        if found is None:
+            left.append(key)
+            continue
+        rule, match = found
+        if rule.target is None:
+            dropped[key] = rule.name
+        else:
+            names[key] = match.expand(rule.target)
+    if left:
+        raise ValueError(
+            f'no rule for {listed(left)}; the rules are '
+            f'{listed([rule.name for rule in rules])}'
+        )
+    sources: dict[str, str] = {}
+    for key, target in names.items():
+        if target in sources:
+            raise ValueError(
+                f'both {sources[target]} and {key} would become {target}'
+            )
+        sources[target] = key
+    return names, dropped
+
+
+def _missing_counters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a counter for each batch norm of ``state`` that has none."""
+    norms = (
+        key.removesuffix('.running_var')
+        for key in state
+        if key.endswith('.running_var')
+    )
+    return {
+        norm + COUNTER: torch.tensor(0)
+        for norm in norms
+        if norm + COUNTER not in state
+    }

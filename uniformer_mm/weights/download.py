@@ -1,0 +1,203 @@
+"""Finding weight files: in a folder, the cache, on a mirror or on the web.
+
+``UNIFORMER_MM_WEIGHTS`` may hold
+
+- a folder: files are taken from it (under ``ZooEntry.local_name``) or from the
+  cache, and the network is never used;
+- an ``http(s)`` address: files are downloaded from there, with their name
+  appended, and from nowhere else.
+
+The cache is that of torch.hub, like MMEngine's.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import re
+import shutil
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import url2pathname
+
+import torch
+
+from uniformer_mm.weights.transfer import download
+from uniformer_mm.weights.zoo import ZOO, ZooEntry, find_entry
+
+__all__ = ['WEIGHTS_VARIABLE', 'fetch', 'file_sha256']
+
+WEIGHTS_VARIABLE = 'UNIFORMER_MM_WEIGHTS'
+"""Environment variable with a folder of weight files, or a mirror."""
+
+
+def fetch(
+    source: str, folder: Path | None = None, *, progress: bool = True
+) -> Path:
+    """Return the local file of ``source``; download it if need be.
+
+    A broken download is continued by the next call. What is found or
+    downloaded under a catalogued name is compared with the size and the hash
+    of the catalogue, where it has them.
+
+    Args:
+        source: An existing file, a name of the catalogue, or a URL (http,
+            https, file).
+        folder: Where the file shall be; None leaves it where it is found, and
+            downloads into the cache.
+        progress: Show a bar on stderr while downloading.
+
+    Raises:
+        FileNotFoundError: ``source`` is none of these; or it is not here and
+            can't be downloaded: says where to get it and where to put it.
+        OSError: The download failed; says why, and the way without network.
+        ValueError: The file is not the catalogued one; or the URL has another
+            scheme, or no file name.
+    """
+    scheme = _scheme(source)
+    if scheme in ('', 'file'):
+        path = _path_of(source)
+        if path.is_file():
+            return _place(path, folder)
+        if source not in ZOO:
+            raise FileNotFoundError(_unknown(source))
+    entry = find_entry(source)
+    name = _name_of(source) if scheme else ZOO[source].local_name
+    find_fault = partial(_find_fault, entry=entry)
+
+    setting = os.environ.get(WEIGHTS_VARIABLE, '')
+    mirror = setting if _scheme(setting) in ('http', 'https') else ''
+    cache = Path(torch.hub.get_dir(), 'checkpoints')
+    homes = [folder or cache, cache]
+    if setting and not mirror:
+        homes.insert(0, _offline_folder(setting))
+    for home in homes:
+        path = home / name
+        if path.is_file():
+            fault = find_fault(path)
+            if fault:
+                raise ValueError(f'remove {path}: {fault}')
+            return _place(path, folder)
+
+    origin = entry.source if entry else source
+    if setting and not mirror:
+        raise FileNotFoundError(
+            f'no {name} in {homes[0]} nor in {cache}, and nothing is '
+            f'downloaded while {WEIGHTS_VARIABLE} names a folder: get it from '
+            f'{origin} and put it there'
+        )
+    url = source if scheme else ZOO[source].url
+    if mirror:
+        url = f'{mirror.rstrip("/")}/{quote(name)}'
+    target = homes[0] / name
+    if not url:
+        raise FileNotFoundError(
+            f'{source} can be downloaded by hand only: get it from {origin} '
+            f'and save it as {target}'
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        download(url, target, find_fault, progress=progress)
+    except OSError as error:
+        raise OSError(
+            f'cannot download {url} to {target}: {error}. Without network: '
+            f'get it from {origin}, save it as {name} in a folder, and set '
+            f'{WEIGHTS_VARIABLE} to that folder'
+        ) from error
+    return target
+
+
+def _scheme(source: str) -> str:
+    """Return the scheme of a URL, '' for names and paths.
+
+    Raises:
+        ValueError: A scheme that is not supported.
+    """
+    scheme, mark, _ = source.partition('://')
+    if not mark:
+        return ''
+    if scheme.lower() not in ('http', 'https', 'file'):
+        raise ValueError(
+            f'a URL must start with http, https or file, got {source!r}'
+        )
+    return scheme.lower()
+
+
+def _path_of(source: str) -> Path:
+    """Return the path that a path or a ``file://`` URL means."""
+    if _scheme(source):
+        return Path(url2pathname(urlsplit(source).path))
+    return Path(source)
+
+
+def _name_of(url: str) -> str:
+    """Return the file name that a URL ends in.
+
+    Raises:
+        ValueError: It is none, or no plain one: this becomes a path here.
+    """
+    name = unquote(urlsplit(url).path).rpartition('/')[-1]
+    if not re.fullmatch(r'\w[\w.+ -]*', name):
+        raise ValueError(f'a URL must end in a file name, got {url!r}')
+    return name
+
+
+def _offline_folder(setting: str) -> Path:
+    path = _path_of(setting).expanduser()
+    if not path.is_dir():
+        raise NotADirectoryError(
+            f'{WEIGHTS_VARIABLE} must be a folder or start with http:// or '
+            f'https://, got {setting!r}'
+        )
+    return path
+
+
+def _unknown(source: str) -> str:
+    names = {
+        **{entry.file_name: name for name, entry in ZOO.items()},
+        **{name: name for name in ZOO},
+    }
+    close = difflib.get_close_matches(Path(source).name, names, n=3)
+    guesses = sorted({names[guess] for guess in close})
+    hint = f' Did you mean {" or ".join(guesses)}?' if guesses else ''
+    return (
+        f'{source!r} is no file, no name of the catalogue and no URL.{hint} '
+        'All names: uniformer-mm weights'
+    )
+
+
+def _place(path: Path, folder: Path | None) -> Path:
+    """Copy ``path`` into ``folder``, unless it is there."""
+    if folder is None or path.resolve().parent == folder.resolve():
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f'{path.name}.{os.getpid()}.copy'
+    try:
+        shutil.copyfile(path, part)
+        os.replace(part, folder / path.name)
+    finally:
+        part.unlink(missing_ok=True)
+    return folder / path.name
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file, 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open('rb') as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _find_fault(path: Path, entry: ZooEntry | None) -> str:
+    """Say how ``path`` differs from the catalogue, '' if it doesn't."""
+    size = path.stat().st_size
+    if entry and entry.size and size != entry.size:
+        return f'{entry.name} has {entry.size} bytes, got {size}'
+    if entry and entry.sha256:
+        digest = file_sha256(path)
+        if not digest.startswith(entry.sha256):
+            return f'{entry.name} has sha256 {entry.sha256}, got {digest}'
+    return ''
