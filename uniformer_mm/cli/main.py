@@ -10,7 +10,15 @@ from importlib.metadata import version
 
 __all__ = ['main']
 
-VERBS = ('config', 'doctor', 'toy_data')
+VERBS = (
+    'config',
+    'convert',
+    'doctor',
+    'download',
+    'inspect',
+    'toy_data',
+    'weights',
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = args.run(args)
     except BrokenPipeError:
         return 1
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         sys.stderr.write(f'uniformer-mm: {error}\n')
         return 1
     return code

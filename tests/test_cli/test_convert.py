@@ -1,0 +1,140 @@
+"""``uniformer-mm convert`` and ``inspect`` on files as the authors write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.test_weights.official import filled, whole
+from uniformer_mm.cli.main import main
+from uniformer_mm.weights.files import read_weights
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One file of each kind."""
+    root = tmp_path_factory.mktemp('files')
+    small = filled('cls_small')
+    torch.save({'model': small}, root / 'uniformer_small_in1k.pth')
+    dense = filled('dense_small_global')
+    torch.save(
+        {'state_dict': whole('mask_rcnn', dense), 'meta': {}},
+        root / 'detector.pth',
+    )
+    torch.save({'state_dict': whole('pose', dense)}, root / 'pose.pth')
+    torch.save({'model_state': filled('video_small')}, root / 'video.pth')
+    return root
+
+
+@pytest.mark.parametrize(
+    ('source', 'task', 'has', 'has_not'),
+    [
+        ('uniformer_small_in1k', 'backbone', 'blocks4.2.norm1.bias', 'head.'),
+        (
+            'detector',
+            'detection',
+            'roi_head.mask_head.conv_logits.bias',
+            'module.',
+        ),
+        ('detector', 'backbone', 'norm4.weight', 'neck.'),
+        ('pose', 'pose', 'head.final_layer.weight', 'keypoint_head.'),
+        ('video', 'action', 'cls_head.fc_cls.weight', 'head.weight'),
+    ],
+)
+@pytest.mark.parametrize('ending', ['.pth', '.safetensors'])
+def test_convert(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    source: str,
+    task: str,
+    has: str,
+    has_not: str,
+    ending: str,
+) -> None:
+    if ending == '.safetensors':
+        pytest.importorskip('safetensors')
+    target = tmp_path / f'out{ending}'
+    words = ['convert', str(folder / f'{source}.pth'), str(target)]
+    assert main([*words, '--task', task]) == 0
+    state = read_weights(target).state
+    assert has in state
+    assert not [key for key in state if key.startswith(has_not)]
+    assert ' kept' in capsys.readouterr().out
+
+
+def test_labels_permute_the_head(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f'class {i}' for i in range(400)]
+    (tmp_path / 'from.txt').write_text('\n'.join(names))
+    (tmp_path / 'to.txt').write_text('\n'.join(reversed(names)) + '\n\n')
+    words = ['convert', str(folder / 'video.pth'), str(tmp_path / 'o.pth')]
+    labels = ['--labels', str(tmp_path / 'from.txt')]
+    assert (
+        main([*words, '--task', 'action', *labels, str(tmp_path / 'to.txt')])
+        == 0
+    )
+    assert 'head: permuted' in capsys.readouterr().out
+    head = read_weights(tmp_path / 'o.pth').state['cls_head.fc_cls.weight']
+    assert torch.equal(head, filled('video_small')['head.weight'].flip(0))
+    assert main([*words, '--task', 'action']) == 0
+    assert 'head: not permuted, no --labels' in capsys.readouterr().out
+    assert (
+        main([*words, '--task', 'action', *labels, str(tmp_path / 'from.txt')])
+        == 0
+    )
+    assert 'head: in this order already' in capsys.readouterr().out
+    assert (
+        main([*words, '--task', 'pose', *labels, str(tmp_path / 'to.txt')])
+        == 1
+    )
+    assert '--labels needs --task action' in capsys.readouterr().err
+
+
+def test_a_refused_conversion_writes_nothing(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / 'out.pth'
+    words = ['convert', str(folder / 'detector.pth'), str(target)]
+    assert main([*words, '--task', 'pose']) == 1
+    assert 'takes pose weights, got detector' in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_inspect(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['inspect', str(folder / 'uniformer_small_in1k.pth')]) == 0
+    out = capsys.readouterr().out
+    assert 'UniFormer small' in out
+    assert "under 'model'" in out
+    assert 'catalogue: uniformer-small_in1k, head_dim 64' in out
+    assert 'as backbone: ' in out
+    assert 'as detection: no, ' in out
+    assert main(['inspect', str(folder / 'video.pth')]) == 0
+    out = capsys.readouterr().out
+    assert 'video classifier of 400 classes' in out
+    assert 'head_dim can not be seen' in out
+    assert '64 as uniformer-small' in out
+
+
+def test_inspect_tells_a_borrowed_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / 'uniformer_base_in1k.pth'
+    torch.save({'model': filled('cls_small')}, path)
+    assert main(['inspect', str(path)]) == 0
+    out = capsys.readouterr().out
+    assert 'arch is small in the file and base in the catalogue' in out
+
+
+def test_inspect_of_something_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / 'a.pth').write_text('<!DOCTYPE html><html></html>')
+    assert main(['inspect', str(tmp_path / 'a.pth')]) == 1
+    assert 'web page' in capsys.readouterr().err
+    torch.save({'fc.weight': torch.zeros(2, 2)}, tmp_path / 'b.pth')
+    assert main(['inspect', str(tmp_path / 'b.pth')]) == 1
+    assert 'not a UniFormer' in capsys.readouterr().err

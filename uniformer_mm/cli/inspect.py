@@ -1,0 +1,61 @@
+"""``uniformer-mm inspect``: what is in a weight file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from uniformer_mm.backbones import ARCHS
+from uniformer_mm.weights.agreement import contradictions, head_dim_hint
+from uniformer_mm.weights.convert import TASKS, convert
+from uniformer_mm.weights.download import file_sha256
+from uniformer_mm.weights.files import read_weights
+from uniformer_mm.weights.recognize import describe, recognize
+from uniformer_mm.weights.zoo import find_entry
+
+__all__ = ['add_parser', 'run']
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb to the sub-parsers of ``uniformer-mm``."""
+    parser = verbs.add_parser(
+        'inspect', help='say what a weight file is and what would load'
+    )
+    parser.add_argument('file', type=Path)
+    parser.add_argument(
+        '--ema', action='store_true', help='look at the averaged weights'
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what the file is, and per task what would become of its keys.
+
+    Raises:
+        ValueError: It is no weight file, or no UniFormer.
+        OSError: It can't be read.
+    """
+    file = read_weights(args.file, ema=args.ema)
+    identity = recognize(file.state, ARCHS)
+    entry = find_entry(args.file.name, file_sha256(args.file))
+    print(f'{args.file}: {len(file.state)} tensors under {file.wrapper!r}')
+    print(describe(identity))
+    if entry:
+        print(f'catalogue: {entry.name}, head_dim {entry.head_dim}')
+        wrong = contradictions(entry, identity)
+        if wrong:
+            print(f'but it is another model under that name: {wrong}')
+    else:
+        hint = head_dim_hint(identity) or 'no file of this variant'
+        print(
+            'catalogue: not known by this file name; head_dim can not be seen '
+            f'in weights: check where it comes from (known files: {hint})'
+        )
+    for task in TASKS:
+        try:
+            _, report = convert(file.state, task)
+            print(f'as {task}: {report.summary()}')
+        except ValueError as error:
+            print(f'as {task}: no, {error}')
+    return 0
