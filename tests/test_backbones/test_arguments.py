@@ -86,6 +86,11 @@ def test_bad_with_cp(value: object, error: type, message: str) -> None:
             ValueError,
             "must be 'global' for videos .*got 'hybrid'",
         ),
+        (
+            {'ndim': 3, 'stem': 'conv', 'temporal_stride_std': True},
+            ValueError,
+            "is about patches, got stem='conv'",
+        ),
         ({'stem': 'big'}, ValueError, r"unknown stem 'big'; choose one of"),
         (
             {'layer_scale': [1e-6] * 3},

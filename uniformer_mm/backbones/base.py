@@ -31,6 +31,7 @@ from uniformer_mm.backbones.layers import (
     drop_path_rates,
 )
 from uniformer_mm.backbones.specs import (
+    ARCHS,
     ArchSpec,
     check_bool,
     resolve_arch,
@@ -63,6 +64,7 @@ class StagedBackbone(BaseModule):
 
     light = False
     split = False
+    archs = ARCHS
 
     def __init__(
         self,
@@ -103,8 +105,18 @@ class StagedBackbone(BaseModule):
         check_rate('drop_rate', drop_rate)
         check_rate('attn_drop_rate', attn_drop_rate)
         check_rate('drop_path_rate', drop_path_rate)
+        if temporal_stride_std and spec.stem == 'conv':
+            raise ValueError(
+                'temporal_stride_std=True is about patches, got stem='
+                f'{spec.stem!r}'
+            )
         if init_cfg is None:
             init_cfg = dict(LINEAR_INIT)
+        if isinstance(init_cfg, list):
+            # MMEngine runs them in order, and loaded weights are to stay.
+            init_cfg = sorted(
+                init_cfg, key=lambda c: 'Pretrained' in str(c.get('type'))
+            )
         super().__init__(init_cfg)
 
         self.spec = spec
