@@ -26,6 +26,7 @@ ALLOWED = {
     'compat': {'compat'},
     'backbones': {'backbones', 'registry'},
     'engine': {'engine', 'registry'},
+    'weights': {'weights', 'registry'},
     '__init__': {'backbones', 'compat', 'engine'},
 }
 

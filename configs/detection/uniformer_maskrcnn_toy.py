@@ -11,7 +11,7 @@ metainfo = dict(
 # 32 RoIs per image instead of 512, half of them on shapes: an image holds at
 # most four, and a short training needs many examples of them.
 model = dict(
-    backbone=dict(drop_path_rate=0.0, with_cp=False),
+    backbone=dict(drop_path_rate=0.0, with_cp=False, init_cfg=None),
     roi_head=dict(
         bbox_head=dict(num_classes=3), mask_head=dict(num_classes=3)
     ),

@@ -11,6 +11,8 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
 from torch import nn
 
+from uniformer_mm.weights.zoo import ZOO
+
 pytest.importorskip('mmdet')
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'detection'
@@ -37,7 +39,14 @@ def test_backbone(maskrcnn: Config) -> None:
         'drop_path_rate': 0.2,
         'with_cp': [0, 0, 8, 0],
         'norm_eval': False,
+        'init_cfg': {
+            'type': 'uniformer_mm.UniFormerPretrained',
+            'checkpoint': 'uniformer-small_in1k',
+        },
     }
+    entry = ZOO['uniformer-small_in1k']
+    assert (entry.arch, entry.head_dim) == ('small', 64)
+    assert not entry.token_labeling
 
 
 def test_heads(maskrcnn: Config) -> None:

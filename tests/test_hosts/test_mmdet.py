@@ -10,7 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import mmengine
 import pytest
+import torch
+from mmengine import Config
+from mmengine.registry import DefaultScope
 
 from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
 
@@ -102,6 +106,73 @@ def test_missing_data_is_named(tmp_path: Path) -> None:
     assert '`uniformer-mm toy-data data/toy`' in done.stdout + done.stderr
 
 
+def test_missing_weights_are_named(tmp_path: Path) -> None:
+    make_toy_data(tmp_path / 'toy', ToyDataSpec(train=1, val=1, size=64))
+    (tmp_path / 'weights').mkdir()
+    done = subprocess.run(
+        [
+            *(sys.executable, '-m', 'mim', 'train', 'mmdet', str(TOY)),
+            *('--cfg-options', 'train_dataloader.dataset.data_root=toy'),
+            'val_dataloader.dataset.data_root=toy',
+            'val_evaluator.ann_file=toy/annotations/instances_val.json',
+            'model.backbone.init_cfg.type=uniformer_mm.UniFormerPretrained',
+            'model.backbone.init_cfg.checkpoint=uniformer-small_in1k',
+        ],
+        cwd=tmp_path,
+        env={**os.environ, 'UNIFORMER_MM_WEIGHTS': str(tmp_path / 'weights')},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    output = done.stdout + done.stderr
+    assert 'uniformer_small_in1k.pth' in output
+    assert 'UNIFORMER_MM_WEIGHTS' in output
+
+
+def test_a_converted_detector_predicts_the_same(tmp_path: Path) -> None:
+    """A file as the authors' tools write it goes through convert."""
+    make_toy_data(
+        tmp_path / 'data' / 'toy', ToyDataSpec(train=1, val=2, size=64)
+    )
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        from mmdet.registry import MODELS
+
+        model = MODELS.build(Config.fromfile(TOY).model)
+    torch.manual_seed(0)
+    model.init_weights()
+    state = model.state_dict()
+    torch.save({'state_dict': state}, tmp_path / 'plain.pth')
+    official = {
+        'meta': {'epoch': 12, 'CLASSES': ('circle', 'square', 'triangle')},
+        'state_dict': {f'module.{key}': state[key] for key in state},
+        'optimizer': {'state': {}, 'param_groups': []},
+        'amp': {'loss_scaler0': {'loss_scale': 65536.0, 'unskipped': 3}},
+    }
+    torch.save(official, tmp_path / 'official.pth')
+    words = ['official.pth', 'converted.pth', '--task', 'detection']
+    subprocess.run(
+        [sys.executable, '-m', 'uniformer_mm.cli', 'convert', *words],
+        cwd=tmp_path,
+        check=True,
+    )
+    results = []
+    for name in ('plain', 'converted'):
+        mim(
+            *('test', 'mmdet', TOY, '--checkpoint', f'{name}.pth'),
+            *('--work-dir', name, '--out', f'{name}.pkl', '--cfg-options'),
+            'model.test_cfg.rcnn.score_thr=0.0',
+            cwd=tmp_path,
+        )
+        # Written a moment ago by the host itself, so trusted.
+        results.append(mmengine.load(tmp_path / f'{name}.pkl'))
+    for plain, converted in zip(*results, strict=True):
+        for key in ('bboxes', 'scores', 'labels'):
+            values = plain['pred_instances'][key]
+            assert len(values) > 0
+            assert torch.equal(values, converted['pred_instances'][key])
+
+
 def coco4_options(split: str) -> list[str]:
     """Options that point the data loader of ``split`` at the real images."""
     dataset = f'{split}_dataloader.dataset'
@@ -121,6 +192,7 @@ def test_real_images(tmp_path: Path) -> None:
         'model.roi_head.bbox_head.num_classes=1',
         'model.roi_head.mask_head.num_classes=1',
         'optim_wrapper.type=OptimWrapper',
+        'model.backbone.init_cfg=None',
     ]
     output = mim(
         *('train', 'mmdet', CONFIG, '--work-dir', 'train', '--cfg-options'),
