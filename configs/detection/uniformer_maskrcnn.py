@@ -1,5 +1,5 @@
 # Mask R-CNN, UniFormer-S with hybrid attention, 1x schedule, COCO.
-# Paper: 45.6 box AP, 41.6 mask AP (arXiv 2201.09450, table 6).
+# Paper: 45.6 box AP, 41.6 mask AP (arXiv 2201.09450).
 _base_ = [
     'mmdet::_base_/models/mask-rcnn_r50_fpn.py',
     'mmdet::_base_/datasets/coco_instance.py',

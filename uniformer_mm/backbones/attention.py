@@ -58,7 +58,7 @@ def merge_windows(x: Tensor, h: int, w: int) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention (arXiv 2201.09450, eq. 8-9) on a map.
+    """Multi-head self-attention (arXiv 2201.09450) on a map.
 
     Args:
         dim (int): Channels, a multiple of ``head_dim``.

@@ -1,7 +1,7 @@
 """The UniFormer blocks: local (convolution) and global (attention).
 
 All add a depthwise "dynamic position embedding", a token mixer and an MLP to
-their input (arXiv 2201.09450, eq. 1-3); attribute names are the official ones.
+their input (arXiv 2201.09450); attribute names are the official ones.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Layers that both kinds of UniFormer block are made of.
 
-Re-implemented from the paper (arXiv 2201.09450, section 3) and from the facts
+Re-implemented from the paper (arXiv 2201.09450) and from the facts
 of the official release (github.com/Sense-X/UniFormer at 52a0415, Apache-2.0);
 attribute names are the official ones, so that official weights fit.
 """

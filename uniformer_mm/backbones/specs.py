@@ -1,4 +1,4 @@
-"""The published UniFormer variants, as data (arXiv 2201.09450, table 2)."""
+"""The published UniFormer variants, as data (arXiv 2201.09450)."""
 
 from __future__ import annotations
 

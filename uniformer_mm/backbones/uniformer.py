@@ -1,6 +1,6 @@
 """UniFormer for images and videos.
 
-Paper: arXiv 2201.09450, sections 3 and 4 (short version: 2201.04676).
+Papers: arXiv 2201.09450 (images and videos), arXiv 2201.04676 (videos).
 Official code: github.com/Sense-X/UniFormer at 52a0415 (2024-01-18),
 ``object_detection/mmdet/models/backbones/uniformer.py``,
 ``image_classification/models/uniformer.py`` and
@@ -188,10 +188,10 @@ class UniFormer(StagedBackbone):
 
         Weights that ``init_cfg`` loads are left as they are.
         """
-        if not self.split or self.is_init:
-            super().init_weights()
-            return
+        was_init = self.is_init
         super().init_weights()
+        if was_init or not self.split:
+            return
         configs = self.init_cfg or []
         configs = [configs] if isinstance(configs, dict) else configs
         if any('Pretrained' in str(config.get('type')) for config in configs):

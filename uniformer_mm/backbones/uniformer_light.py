@@ -1,7 +1,7 @@
 """UniFormer-XXS and -XS: attention on half of the tokens.
 
-Papers: arXiv 2201.09450, section 3.4 ("hourglass" blocks), after Evo-ViT,
-arXiv 2108.01390. Official code: github.com/Sense-X/UniFormer at 52a0415,
+Papers: arXiv 2201.09450 ("hourglass" blocks), after Evo-ViT, arXiv
+2108.01390. Official code: github.com/Sense-X/UniFormer at 52a0415,
 ``image_classification/models/uniformer_light.py``, Apache-2.0; re-implemented
 from the published facts. What differs: the scores of the tokens are handed
 from block to block instead of living in module-level variables, so a model can
