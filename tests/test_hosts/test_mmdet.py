@@ -109,14 +109,19 @@ def test_missing_data_is_named(tmp_path: Path) -> None:
 def test_missing_weights_are_named(tmp_path: Path) -> None:
     make_toy_data(tmp_path / 'toy', ToyDataSpec(train=1, val=1, size=64))
     (tmp_path / 'weights').mkdir()
+    config = tmp_path / 'config.py'
+    config.write_text(f"""
+_base_ = {str(TOY)!r}
+model = dict(backbone=dict(init_cfg=dict(
+    _delete_=True, type='uniformer_mm.UniFormerPretrained',
+    checkpoint='uniformer-small_in1k')))
+""")
     done = subprocess.run(
         [
-            *(sys.executable, '-m', 'mim', 'train', 'mmdet', str(TOY)),
+            *(sys.executable, '-m', 'mim', 'train', 'mmdet', str(config)),
             *('--cfg-options', 'train_dataloader.dataset.data_root=toy'),
             'val_dataloader.dataset.data_root=toy',
             'val_evaluator.ann_file=toy/annotations/instances_val.json',
-            'model.backbone.init_cfg.type=uniformer_mm.UniFormerPretrained',
-            'model.backbone.init_cfg.checkpoint=uniformer-small_in1k',
         ],
         cwd=tmp_path,
         env={**os.environ, 'UNIFORMER_MM_WEIGHTS': str(tmp_path / 'weights')},
