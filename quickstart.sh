@@ -108,7 +108,7 @@ setup() {
 
 run() {
   local config=configs/detection/uniformer_maskrcnn_toy.py
-  local checkpoint=$work_dir/epoch_5.pth
+  local checkpoint=$work_dir/epoch_4.pth
   say 'drawing the toy data set'
   uniformer-mm toy-data data/toy
   if [[ -f $checkpoint ]]; then

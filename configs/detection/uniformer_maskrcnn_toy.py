@@ -16,6 +16,7 @@ model = dict(
         bbox_head=dict(num_classes=3), mask_head=dict(num_classes=3)
     ),
     train_cfg=dict(rcnn=dict(sampler=dict(num=32, pos_fraction=0.5))),
+    test_cfg=dict(rcnn=dict(max_per_img=20)),
 )
 
 train_pipeline = [
@@ -64,11 +65,11 @@ test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + 'annotations/instances_val.json')
 test_evaluator = val_evaluator
 
-# 240 images / 4 = 60 iterations per epoch; 5 epochs = 300 iterations.
-train_cfg = dict(max_epochs=5, val_interval=5)
+# 240 images / 4 = 60 iterations per epoch; 4 epochs = 240 iterations.
+train_cfg = dict(max_epochs=4, val_interval=4)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=20),
-    dict(type='MultiStepLR', by_epoch=False, milestones=[250], gamma=0.1),
+    dict(type='MultiStepLR', by_epoch=False, milestones=[200], gamma=0.1),
 ]
 optim_wrapper = dict(
     type='OptimWrapper',  # fp32: a CPU has no fp16 training
