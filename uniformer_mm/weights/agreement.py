@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.logging import print_log
-from torch import nn
 
 from uniformer_mm.weights.download import file_sha256
 from uniformer_mm.weights.recognize import Identity
@@ -93,12 +92,7 @@ def check_head_dim(
 
 def check_identity(identity: Identity, backbone: Any, path: Path) -> None:
     """Raise unless the file holds the architecture of the backbone."""
-    scaled = tuple(
-        any('gamma_' in name for name, _ in blocks.named_parameters())
-        for blocks in (
-            getattr(backbone, f'blocks{i}', nn.Module()) for i in range(1, 5)
-        )
-    )
+    scaled = tuple(gain > 0 for gain in backbone.spec.layer_scale)
     stages = backbone.num_stages
     found = {
         'light': (identity.light, backbone.light),

@@ -97,7 +97,8 @@ def load_backbone(
     check_head_dim(head_dim, backbone, identity, path)
 
     state, report = _backbone_part(file.state, backbone)
-    target = {k: tuple(v.shape) for k, v in backbone.state_dict().items()}
+    own = backbone.state_dict()
+    target = {key: tuple(value.shape) for key, value in own.items()}
     grows = identity.ndim == 2 and backbone.ndim == 3
     state, step = _drop_unbuilt(state, target, grows)
     report = report.then(step)
@@ -105,9 +106,8 @@ def load_backbone(
         state, step = inflate(state, target, inflation)
         report = report.then(step)
     fresh = _check_keys(state, target, path)
-    # What is new keeps its values, so that loading can be strict.
-    own = backbone.state_dict()
     _check_values(state, own, path)
+    # What is new keeps its values, so that loading can be strict.
     backbone.load_state_dict({k: state.get(k, own[k]) for k in own})
     print_log(
         f'{path.name} ({file.wrapper}) into {type(backbone).__name__}: '
