@@ -1,186 +1,346 @@
-"""The detection configs against the paper's recipe, field by field."""
+"""The detection configs against the paper's recipes, field by field."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
-import torch
 from mmengine import Config
-from mmengine.optim import build_optim_wrapper
-from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
-from torch import nn
 
+from tests.test_configs.recipe import (
+    assert_decay,
+    build,
+    changes,
+    config_names,
+    experiments,
+    learning_rates,
+    load_config,
+    parameter_groups,
+    recipe,
+    step,
+    steps,
+)
 from uniformer_mm.weights.zoo import ZOO
 
 pytest.importorskip('mmdet')
 
-CONFIGS = Path(__file__).parents[2] / 'configs' / 'detection'
+RECIPE = recipe('detection')
+MAIN = 'mask-rcnn_uniformer-s-h14_1x_coco'
+OURS = {
+    'faster-rcnn_uniformer-s-h14_1x_voc0712',
+    'mask-rcnn_uniformer-s-h14_1x_custom',
+    'mask-rcnn_uniformer-s-h14_1x_lvis',
+    f'{MAIN}_bf16',
+    f'{MAIN}_frozen-bn',
+    f'{MAIN}_layer-decay',
+    f'{MAIN}_tl',
+    'uniformer_cascade',
+    'uniformer_cascade_toy',
+    'uniformer_maskrcnn',
+    'uniformer_maskrcnn_toy',
+}
+DIMS = {
+    'small': [64, 128, 320, 512],
+    'base': [64, 128, 320, 512],
+    'xxs': [56, 112, 224, 448],
+    'xs': [64, 128, 256, 512],
+}
+Row = dict[str, Any]
+
+
+@pytest.fixture(params=experiments('detection'), ids=lambda r: r['config'])
+def row(request: pytest.FixtureRequest) -> Row:
+    return request.param
 
 
 @pytest.fixture
-def maskrcnn() -> Config:
-    return Config.fromfile(CONFIGS / 'uniformer_maskrcnn.py')
+def config(row: Row) -> Config:
+    return load_config('detection', row['config'])
 
 
-def build(config: Config) -> nn.Module:
-    from mmdet.registry import MODELS
-
-    with DefaultScope.overwrite_default_scope('mmdet'), torch.device('meta'):
-        return MODELS.build(config.model)
+def test_every_result_has_a_config() -> None:
+    rows = {row['config'] for row in experiments('detection')}
+    assert rows | OURS == set(config_names('detection'))
 
 
-def test_backbone(maskrcnn: Config) -> None:
-    assert maskrcnn.model.backbone == {
-        'type': 'uniformer_mm.UniFormer',
-        'arch': 'small',
-        'attention': 'hybrid',
-        'window_size': 14,
-        'drop_path_rate': 0.2,
-        'with_cp': [0, 0, 8, 0],
-        'norm_eval': False,
-        'init_cfg': {
-            'type': 'uniformer_mm.UniFormerPretrained',
-            'checkpoint': 'uniformer-small_in1k',
-        },
+def test_backbone(row: Row, config: Config) -> None:
+    backbone = dict(config.model.backbone)
+    init = backbone.pop('init_cfg')
+    assert init == {
+        'type': 'uniformer_mm.UniFormerPretrained',
+        'checkpoint': row['init'],
     }
-    entry = ZOO['uniformer-small_in1k']
-    assert (entry.arch, entry.head_dim) == ('small', 64)
-    assert not entry.token_labeling
+    entry = ZOO[row['init']]
+    assert (entry.arch, entry.token_labeling) == (row['arch'], False)
+    model = build(config).backbone
+    assert model.num_checkpointed == tuple(row['checkpointed'])
+    assert not model.norm_eval
+    assert model.frozen_stages <= 0
+    assert model.out_indices == (0, 1, 2, 3)
+    assert backbone['drop_path_rate'] == row['drop_path_rate']
+    if row['attention'] is None:
+        assert backbone['type'] == 'uniformer_mm.UniFormerLight'
+    else:
+        assert backbone['type'] == 'uniformer_mm.UniFormer'
+        assert backbone['attention'] == row['attention']
+        assert backbone['window_size'] == 14
+        assert model.spec.head_dim == 64
 
 
-def test_heads(maskrcnn: Config) -> None:
-    model = maskrcnn.model
-    assert model.type == 'MaskRCNN'
-    assert model.neck == {
+def test_neck_and_rpn(row: Row, config: Config) -> None:
+    assert config.model.neck == {
         'type': 'FPN',
-        'in_channels': [64, 128, 320, 512],
+        'in_channels': DIMS[row['arch']],
         'out_channels': 256,
         'num_outs': 5,
     }
-    rpn = model.rpn_head
+    rpn, head = config.model.rpn_head, RECIPE['heads'][row['head']]
     assert rpn.anchor_generator.scales == [8]
     assert rpn.anchor_generator.ratios == [0.5, 1.0, 2.0]
     assert rpn.anchor_generator.strides == [4, 8, 16, 32, 64]
-    assert (rpn.loss_bbox.type, rpn.loss_bbox.loss_weight) == ('L1Loss', 1.0)
+    assert rpn.loss_bbox == head['rpn_loss']
     assert rpn.loss_cls.type == 'CrossEntropyLoss'
     assert rpn.loss_cls.use_sigmoid
-    box, mask = model.roi_head.bbox_head, model.roi_head.mask_head
-    assert (box.type, box.fc_out_channels) == ('Shared2FCBBoxHead', 1024)
-    assert box.num_classes == mask.num_classes == 80
-    assert not box.reg_class_agnostic
-    assert box.bbox_coder.target_stds == [0.1, 0.1, 0.2, 0.2]
-    assert (box.loss_bbox.type, box.loss_bbox.loss_weight) == ('L1Loss', 1.0)
+    train = config.model.train_cfg.rpn
+    assigner, sampler = train.assigner, train.sampler
+    assert (assigner.pos_iou_thr, assigner.neg_iou_thr) == (0.7, 0.3)
+    assert (sampler.num, sampler.pos_fraction) == (256, 0.5)
+    assert train.allowed_border == head['allowed_border']
+    proposals = config.model.train_cfg.rpn_proposal
+    kept = [proposals.nms_pre, proposals.max_per_img]
+    assert kept == head['proposals']
+    test = config.model.test_cfg.rpn
+    assert (test.nms_pre, test.max_per_img) == (1000, 1000)
+    assert proposals.nms == test.nms == {'type': 'nms', 'iou_threshold': 0.7}
+
+
+def test_roi_heads(row: Row, config: Config) -> None:
+    roi, head = config.model.roi_head, RECIPE['heads'][row['head']]
+    cascade = row['head'] == 'cascade'
+    boxes = roi.bbox_head if cascade else [roi.bbox_head]
+    rcnns = config.model.train_cfg.rcnn
+    rcnns = rcnns if cascade else [rcnns]
+    assert len(boxes) == len(rcnns) == len(head['stages'])
+    for box, rcnn, stage in zip(boxes, rcnns, head['stages'], strict=True):
+        assert box.type == head['box_head']
+        assert box.bbox_coder.target_stds == stage['stds']
+        assert box.loss_bbox == head['box_loss']
+        assert box.loss_cls.type == 'CrossEntropyLoss'
+        assert (box.fc_out_channels, box.num_classes) == (1024, 80)
+        assert not box.reg_class_agnostic
+        assert box.get('reg_decoded_bbox', False) is cascade
+        if cascade:
+            assert (box.num_shared_convs, box.num_shared_fcs) == (4, 1)
+            assert box.conv_out_channels == 256
+            assert box.norm_cfg.type == 'SyncBN'
+        assigner = rcnn.assigner
+        assert assigner.pos_iou_thr == assigner.neg_iou_thr == stage['iou']
+        assert assigner.match_low_quality == head['match_low_quality']
+        assert (rcnn.sampler.num, rcnn.sampler.pos_fraction) == (512, 0.25)
+        assert rcnn.mask_size == 28
+    if cascade:
+        weights = [stage['weight'] for stage in head['stages']]
+        assert roi.stage_loss_weights == weights
+    mask = roi.mask_head
     assert (mask.type, mask.num_convs) == ('FCNMaskHead', 4)
+    assert (mask.conv_out_channels, mask.num_classes) == (256, 80)
     for name, size in (('bbox', 7), ('mask', 14)):
-        extractor = model.roi_head[f'{name}_roi_extractor']
+        extractor = roi[f'{name}_roi_extractor']
         assert extractor.roi_layer == {
             'type': 'RoIAlign',
             'output_size': size,
             'sampling_ratio': 0,
         }
         assert extractor.featmap_strides == [4, 8, 16, 32]
+    test = config.model.test_cfg.rcnn
+    assert (test.score_thr, test.max_per_img) == (0.05, 100)
+    assert test.nms == {'type': 'nms', 'iou_threshold': 0.5}
+    assert test.mask_thr_binary == 0.5
 
 
-def test_assignment_and_sampling(maskrcnn: Config) -> None:
-    rpn, rcnn = maskrcnn.model.train_cfg.rpn, maskrcnn.model.train_cfg.rcnn
-    assert (rpn.assigner.pos_iou_thr, rpn.assigner.neg_iou_thr) == (0.7, 0.3)
-    assert (rpn.sampler.num, rpn.sampler.pos_fraction) == (256, 0.5)
-    assert rpn.allowed_border == -1
-    proposals = maskrcnn.model.train_cfg.rpn_proposal
-    assert (proposals.nms_pre, proposals.max_per_img) == (2000, 1000)
-    assert proposals.nms.iou_threshold == 0.7
-    assert (rcnn.assigner.pos_iou_thr, rcnn.assigner.neg_iou_thr) == (0.5,) * 2
-    assert rcnn.assigner.match_low_quality
-    assert (rcnn.sampler.num, rcnn.sampler.pos_fraction) == (512, 0.25)
-    assert rcnn.mask_size == 28
-    test = maskrcnn.model.test_cfg
-    assert (test.rpn.nms_pre, test.rpn.max_per_img) == (1000, 1000)
-    assert (test.rcnn.score_thr, test.rcnn.max_per_img) == (0.05, 100)
-    assert test.rcnn.nms == {'type': 'nms', 'iou_threshold': 0.5}
-    assert test.rcnn.mask_thr_binary == 0.5
+def test_data(row: Row, config: Config) -> None:
+    preprocessor = config.model.data_preprocessor
+    assert preprocessor.mean == row['mean']
+    assert preprocessor.std == row['std']
+    assert preprocessor.bgr_to_rgb is row['rgb']
+    assert preprocessor.pad_size_divisor == row['pad_to']
+    train = config.train_dataloader
+    assert train.batch_size == row['images_per_gpu']
+    assert train.num_workers == row['workers']
+    assert train.dataset.ann_file == 'annotations/instances_train2017.json'
+    test = config.test_dataloader.dataset
+    assert test.ann_file == 'annotations/instances_val2017.json'
+    resize = step(test.pipeline, 'Resize')
+    scale = tuple(row['test_scale'])
+    assert resize == {'scale': scale, 'keep_ratio': True}
+    assert not [kind for kind in steps(test.pipeline) if 'Flip' in kind]
+    assert config.val_evaluator.metric == row['metrics']
+    assert config.train_cfg.val_interval == 1
+    assert not config.auto_scale_lr.enable
 
 
-def test_data(maskrcnn: Config) -> None:
-    preprocessor = maskrcnn.model.data_preprocessor
-    assert preprocessor.mean == [123.675, 116.28, 103.53]
-    assert preprocessor.std == [58.395, 57.12, 57.375]
-    assert preprocessor.bgr_to_rgb
-    assert preprocessor.pad_size_divisor == 32
-    train = maskrcnn.train_dataloader
-    assert (train.batch_size, train.num_workers) == (2, 2)
-    steps = [
-        (s.type, s.get('scale'), s.get('prob')) for s in train.dataset.pipeline
+def test_train_pipeline(row: Row, config: Config) -> None:
+    pipeline = config.train_dataloader.dataset.pipeline
+    assert step(pipeline, 'RandomFlip') == {'prob': 0.5}
+    if row['schedule'] == '1x':
+        assert steps(pipeline) == [
+            'LoadImageFromFile',
+            'LoadAnnotations',
+            'Resize',
+            'RandomFlip',
+            'PackDetInputs',
+        ]
+        expected = {'scale': (1333, 800), 'keep_ratio': True}
+        assert step(pipeline, 'Resize') == expected
+        return
+    assert steps(pipeline) == [
+        'LoadImageFromFile',
+        'LoadAnnotations',
+        'RandomFlip',
+        'RandomChoice',
+        'PackDetInputs',
     ]
-    assert steps == [
-        ('LoadImageFromFile', None, None),
-        ('LoadAnnotations', None, None),
-        ('Resize', (1333, 800), None),
-        ('RandomFlip', None, 0.5),
-        ('PackDetInputs', None, None),
-    ]
-    test = maskrcnn.test_dataloader.dataset.pipeline
-    assert [s.scale for s in test if s.type == 'Resize'] == [(1333, 800)]
-    assert not [s for s in test if 'Flip' in s.type]
-    assert maskrcnn.val_evaluator.metric == ['bbox', 'segm']
-    assert maskrcnn.train_cfg.max_epochs == 12
-    assert maskrcnn.train_cfg.val_interval == 1
-
-
-def test_optimizer_groups(maskrcnn: Config) -> None:
-    wrapper = maskrcnn.optim_wrapper.copy()
-    assert wrapper.pop('type') == 'AmpOptimWrapper'
-    assert set(wrapper) == {'optimizer', 'paramwise_cfg'}  # no gradient clip
-    model = build(maskrcnn)
-    optimizer = build_optim_wrapper(model, wrapper).optimizer
-    assert type(optimizer) is torch.optim.AdamW
-    names = {id(p): name for name, p in model.named_parameters()}
-    decays = {}
-    for group in optimizer.param_groups:
-        assert group['lr'] == 1e-4
-        assert group['betas'] == (0.9, 0.999)
-        for parameter in group['params']:
-            decays[names[id(parameter)]] = group['weight_decay']
-    assert decays == {
-        name: 0.0 if 'norm' in name else 0.05 for name in names.values()
+    choice = step(pipeline, 'RandomChoice')
+    assert set(choice) == {'transforms'}  # no probabilities: equal ones
+    whole, cropped = choice['transforms']
+    assert steps(whole) == ['RandomChoiceResize']
+    scales = [(side, 1333) for side in range(480, 801, 32)]
+    assert whole[0].scales == cropped[2].scales == scales
+    kinds = ['RandomChoiceResize', 'RandomCrop', 'RandomChoiceResize']
+    assert steps(cropped) == kinds
+    assert cropped[0].scales == [(400, 1333), (500, 1333), (600, 1333)]
+    assert step(cropped, 'RandomCrop') == {
+        'crop_type': 'absolute_range',
+        'crop_size': (384, 600),
+        'allow_negative_crop': True,
     }
-    # The substring rule hits these, and leaves these (recipes, trap T11).
-    assert decays['backbone.patch_embed1.norm.weight'] == 0
-    assert decays['backbone.norm4.bias'] == 0
-    assert decays['backbone.blocks1.0.norm1.weight'] == 0
-    assert decays['backbone.blocks3.0.attn.qkv.bias'] == 0.05
-    assert decays['backbone.blocks1.0.pos_embed.weight'] == 0.05
+    assert all(s.keep_ratio for s in (whole[0], cropped[0], cropped[2]))
 
 
-def test_learning_rate_curve(maskrcnn: Config) -> None:
-    epoch = 7330  # iterations: 117,266 images with objects / 16
-    parameter = nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.SGD([parameter], lr=1e-4)
-    schedulers = [
-        PARAM_SCHEDULERS.build({**s, 'optimizer': optimizer})
-        for s in maskrcnn.param_scheduler
-    ]
-    curve = {}
-    for iteration in range(12 * epoch):
-        curve[iteration] = optimizer.param_groups[0]['lr']
-        optimizer.step()
-        for scheduler in schedulers:
-            if not scheduler.by_epoch or (iteration + 1) % epoch == 0:
-                scheduler.step()
+def test_optimizer(row: Row, config: Config) -> None:
+    wrapper = config.optim_wrapper
+    kind = 'AmpOptimWrapper' if row['amp'] else 'OptimWrapper'
+    assert wrapper.type == kind
+    # No gradient clipping, and AMP with its default, dynamic loss scale.
+    assert set(wrapper) == {'type', 'optimizer', 'paramwise_cfg'}
+    assert wrapper.optimizer == {
+        'type': row['optimizer'],
+        'lr': row['lr'],
+        'betas': tuple(row['betas']),
+        'weight_decay': row['weight_decay'],
+    }
+    assert_decay(config, row['lr'], row['weight_decay'], row['decayed'])
+
+
+def test_the_decay_rule_is_one_of_names() -> None:
+    """It hits these and leaves those (recipes, trap T11)."""
+    config = load_config('detection', 'mask-rcnn_uniformer-xxs_1x_coco')
+    groups = parameter_groups(config, build(config))
+    for name, decay in {
+        'backbone.patch_embed2.norm.weight': 0,
+        'backbone.norm4.bias': 0,
+        'backbone.blocks1.0.norm1.weight': 0,
+        'backbone.patch_embed1.proj.1.weight': 0.05,  # a batch norm
+        'backbone.blocks3.0.attn.qkv.bias': 0.05,
+        'backbone.blocks1.0.pos_embed.weight': 0.05,
+        'backbone.cls_token': 0.05,
+    }.items():
+        assert groups[name] == (1e-4, decay), name
+
+
+def test_schedule(row: Row, config: Config) -> None:
+    schedule = RECIPE['schedules'][row['schedule']]
+    assert config.train_cfg.max_epochs == schedule['epochs']
+    length, warm = 600, row['warmup_iterations']  # a short epoch
+    first, second = (length * epoch for epoch in schedule['drops'])
     expected = {
-        0: 1e-7,
-        # The warm-up ends with its last step, 499.
-        250: 1e-4 * (0.001 + 0.999 * 250 / 499),
-        499: 1e-4,
-        8 * epoch - 1: 1e-4,
-        8 * epoch: 1e-5,
-        11 * epoch - 1: 1e-5,
-        11 * epoch: 1e-6,
+        0: row['warmup_ratio'],
+        # The warm-up ends with its last step.
+        250: row['warmup_ratio']
+        + (1 - row['warmup_ratio']) * 250 / (warm - 1),
+        warm - 1: 1,
+        first - 1: 1,
+        first: row['drop_factor'],
+        second - 1: row['drop_factor'],
+        second: row['drop_factor'] ** 2,
+        length * schedule['epochs'] - 1: row['drop_factor'] ** 2,
     }
-    for iteration, rate in expected.items():
-        assert curve[iteration] == pytest.approx(rate, rel=1e-6), iteration
+    rates = learning_rates(config, expected, length)
+    assert rates == pytest.approx(
+        {i: row['lr'] * factor for i, factor in expected.items()}, rel=1e-6
+    )
 
 
-def test_parameters_are_the_papers(maskrcnn: Config) -> None:
-    count = sum(p.numel() for p in build(maskrcnn).parameters())
-    assert count == pytest.approx(41e6, rel=0.01)
+def test_parameters(row: Row, config: Config) -> None:
+    count = sum(p.numel() for p in build(config).parameters())
+    assert count / 1e6 == pytest.approx(row['params_m'], rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ('change', 'differences'),
+    [
+        ('frozen-bn', {'model.backbone.norm_eval': True}),
+        (
+            'tl',
+            {
+                'model.backbone.init_cfg.checkpoint': (
+                    'uniformer-small-dim64_tl-224'
+                )
+            },
+        ),
+        (
+            'bf16',
+            {
+                'optim_wrapper.dtype': 'bfloat16',
+                'optim_wrapper.loss_scale': 1.0,
+            },
+        ),
+    ],
+)
+def test_a_change_is_the_only_one(
+    change: str, differences: dict[str, Any]
+) -> None:
+    main, changed = (
+        load_config('detection', name) for name in (MAIN, f'{MAIN}_{change}')
+    )
+    assert changes(changed, main) == differences
+
+
+def test_layer_decay() -> None:
+    config = load_config('detection', f'{MAIN}_layer-decay')
+    groups = parameter_groups(config, build(config))
+    # Depths of S: the stem, 18 blocks, the heads and new norms.
+    expected = {
+        'backbone.patch_embed1.proj.weight': (2e-4 * 0.9**19, 0.05),
+        'backbone.blocks1.0.norm1.weight': (2e-4 * 0.9**18, 0.0),
+        'backbone.blocks4.2.attn.qkv.bias': (2e-4 * 0.9, 0.05),
+        'backbone.norm1.weight': (2e-4, 0.0),
+        'rpn_head.rpn_conv.weight': (2e-4, 0.05),
+    }
+    for name, (lr, decay) in expected.items():
+        assert groups[name] == pytest.approx((lr, decay)), name
+
+
+@pytest.mark.parametrize(
+    ('name', 'same_as'),
+    [
+        ('uniformer_maskrcnn', MAIN),
+        ('uniformer_cascade', 'cascade-mask-rcnn_uniformer-s-h14_3x-ms_coco'),
+    ],
+)
+def test_a_short_name_is_the_same(name: str, same_as: str) -> None:
+    short, long = (load_config('detection', n) for n in (name, same_as))
+    assert short.to_dict() == long.to_dict()
+
+
+@pytest.mark.parametrize(
+    ('name', 'classes'),
+    [
+        ('mask-rcnn_uniformer-s-h14_1x_lvis', 1203),
+        ('faster-rcnn_uniformer-s-h14_1x_voc0712', 20),
+        ('mask-rcnn_uniformer-s-h14_1x_custom', 2),
+    ],
+)
+def test_templates_know_their_classes(name: str, classes: int) -> None:
+    model = build(load_config('detection', name))
+    assert model.roi_head.bbox_head.fc_cls.out_features == classes + 1

@@ -1,0 +1,17 @@
+# 8 GPUs x 2 images = 16; 12 epochs, x0.1 at 8 and 11, 500 warm-up iterations
+# from x0.001 (all from mmdet's schedule_1x). No gradient clipping.
+_base_ = [
+    'mmdet::_base_/schedules/schedule_1x.py',
+    'mmdet::_base_/default_runtime.py',
+    '../runtime.py',
+]
+
+optim_wrapper = dict(
+    _delete_=True,
+    type='AmpOptimWrapper',  # fp16, dynamic loss scale (official: apex O1)
+    optimizer=dict(
+        type='AdamW', lr=1e-4, betas=(0.9, 0.999), weight_decay=0.05
+    ),
+    # A name rule, as in the paper: what has 'norm' in its name is not decayed.
+    paramwise_cfg=dict(custom_keys={'norm': dict(decay_mult=0.0)}),
+)

@@ -1,0 +1,33 @@
+# A template for Pascal VOC 07+12, in data/VOCdevkit: Faster R-CNN, boxes only.
+_base_ = [
+    'mmdet::_base_/models/faster-rcnn_r50_fpn.py',
+    'mmdet::_base_/datasets/voc0712.py',
+    '../_base_/detection/schedule_1x.py',
+]
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='uniformer_mm.UniFormer',
+        arch='small',
+        attention='hybrid',
+        window_size=14,
+        drop_path_rate=0.2,
+        norm_eval=True,  # no paper's recipe to keep to: see ..._frozen-bn.py
+        init_cfg=dict(
+            type='uniformer_mm.UniFormerPretrained',
+            checkpoint='uniformer-small_in1k',
+        ),
+    ),
+    neck=dict(in_channels=[64, 128, 320, 512]),
+    roi_head=dict(bbox_head=dict(num_classes=20)),
+)
+
+# The data set is repeated 3 times: 4 epochs are 12.
+train_cfg = dict(max_epochs=4)
+param_scheduler = [
+    dict(
+        type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500
+    ),
+    dict(type='MultiStepLR', end=4, by_epoch=True, milestones=[3], gamma=0.1),
+]
