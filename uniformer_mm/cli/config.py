@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 import uniformer_mm
+from uniformer_mm.cli.extras import HOST_OF_FOLDER, advice
 
 __all__ = ['add_parser', 'config_root', 'run']
 
@@ -42,7 +44,7 @@ def config_root() -> Path:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one path, or all names.
+    """Print one path, or all names; on stderr what runs it and is missing.
 
     Raises:
         ValueError: There is no config of that name.
@@ -59,4 +61,7 @@ def run(args: argparse.Namespace) -> int:
     if args.name not in names:
         raise ValueError(f'no config {args.name!r}; choose one of {names}')
     print(root / args.name)
+    missing = advice([HOST_OF_FOLDER[Path(args.name).parts[0]], 'mim'])
+    if missing:
+        sys.stderr.write(f'uniformer-mm: to run it, {missing}\n')
     return 0

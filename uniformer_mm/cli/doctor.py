@@ -17,20 +17,12 @@ from uniformer_mm.cli.breakages import (
     release,
     why_off,
 )
+from uniformer_mm.cli.extras import EXTRAS
 from uniformer_mm.cli.facts import HOSTS, MODULES, gather
 
 __all__ = ['Row', 'add_parser', 'report', 'run']
 
 REQUIRED = ('torch', 'numpy', 'mmengine', 'mmcv', 'uniformer_mm')
-EXTRAS = {
-    'mmcv': 'lite',
-    'mmdet': 'det',
-    'mmseg': 'seg',
-    'mmpose': 'pose',
-    'mmaction': 'action',
-    'mim': 'mim',
-}
-"""Module -> the extra of uniformer_mm that installs it."""
 
 
 @dataclass(frozen=True)
