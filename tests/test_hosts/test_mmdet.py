@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,13 @@ import torch
 from mmengine import Config
 from mmengine.registry import DefaultScope
 
+from tests.mim import (
+    evaluations,
+    logged_losses,
+    metrics_of_mim_test,
+    mim,
+    run_mim,
+)
 from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
 
 pytest.importorskip('mmdet')
@@ -24,40 +29,10 @@ pytest.importorskip('mim')
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs' / 'detection' / 'uniformer_maskrcnn.py'
 TOY = CONFIG.with_name('uniformer_maskrcnn_toy.py')
+CASCADE_TOY = CONFIG.with_name('uniformer_cascade_toy.py')
+BOX_AP = 'coco/bbox_mAP'
 COCO4 = ROOT.parent / 'shared' / 'data' / 'coco4'
-
-
-def mim(*words: object, cwd: Path) -> str:
-    """Run ``mim WORDS`` and return its output; fail with it otherwise."""
-    done = subprocess.run(
-        [sys.executable, '-m', 'mim', *map(str, words)],
-        cwd=cwd,
-        env={**os.environ, 'OMP_NUM_THREADS': '1'},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-5000:]
-    return done.stdout
-
-
-def evaluations(folder: Path) -> list[dict[str, Any]]:
-    """Metrics of all evaluations in a training's work folder, in order."""
-    (log,) = folder.glob('*/vis_data/scalars.json')
-    rows = [json.loads(line) for line in log.read_text().splitlines()]
-    return [row for row in rows if 'coco/bbox_mAP' in row]
-
-
-def metrics_of_mim_test(folder: Path) -> dict[str, Any]:
-    """Metrics that ``mim test`` wrote into its work folder."""
-    (log,) = folder.glob('*/*.json')
-    return json.loads(log.read_text())
-
-
-def logged_losses(output: str) -> list[float]:
-    """The training losses in the log, in order."""
-    return [float(x) for x in re.findall(r'  loss: ([\d.]+|nan)', output)]
+IMAGES = ToyDataSpec(size=64, train_clips=0, val_clips=0)
 
 
 def assert_same_metrics(a: dict[str, Any], b: dict[str, Any]) -> None:
@@ -67,12 +42,12 @@ def assert_same_metrics(a: dict[str, Any], b: dict[str, Any]) -> None:
 
 
 def test_toy_training_resumes_and_tests_the_same(tmp_path: Path) -> None:
-    spec = ToyDataSpec(train=8, val=4, size=64)
+    spec = replace(IMAGES, train=8, val=4)
     make_toy_data(tmp_path / 'data' / 'toy', spec)
     train = ('train', 'mmdet', TOY, '--work-dir', 'train', '--cfg-options')
     one = 'train_cfg.max_epochs=1'
     output = mim(*train, one, 'train_cfg.val_interval=1', cwd=tmp_path)
-    untrained, after = evaluations(tmp_path / 'train')
+    untrained, after = evaluations(tmp_path / 'train', BOX_AP)
     assert untrained['step'] == 0
     (loss,) = logged_losses(output)
     assert 1 < loss < 20
@@ -94,20 +69,14 @@ def test_toy_training_resumes_and_tests_the_same(tmp_path: Path) -> None:
 
 
 def test_missing_data_is_named(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, '-m', 'mim', 'train', 'mmdet', str(CONFIG)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_mim('train', 'mmdet', CONFIG, cwd=tmp_path)
     assert done.returncode != 0
-    assert 'data_root: data/coco' in done.stdout + done.stderr
-    assert '`uniformer-mm toy-data data/toy`' in done.stdout + done.stderr
+    assert 'data_root: data/coco' in done.stdout
+    assert '`uniformer-mm toy-data data/toy`' in done.stdout
 
 
 def test_missing_weights_are_named(tmp_path: Path) -> None:
-    make_toy_data(tmp_path / 'toy', ToyDataSpec(train=1, val=1, size=64))
+    make_toy_data(tmp_path / 'toy', replace(IMAGES, train=1, val=1))
     (tmp_path / 'weights').mkdir()
     config = tmp_path / 'config.py'
     config.write_text(f"""
@@ -116,30 +85,22 @@ model = dict(backbone=dict(init_cfg=dict(
     _delete_=True, type='uniformer_mm.UniFormerPretrained',
     checkpoint='uniformer-small_in1k')))
 """)
-    done = subprocess.run(
-        [
-            *(sys.executable, '-m', 'mim', 'train', 'mmdet', str(config)),
-            *('--cfg-options', 'train_dataloader.dataset.data_root=toy'),
-            'val_dataloader.dataset.data_root=toy',
-            'val_evaluator.ann_file=toy/annotations/instances_val.json',
-        ],
+    done = run_mim(
+        *('train', 'mmdet', config),
+        *('--cfg-options', 'train_dataloader.dataset.data_root=toy'),
+        'val_dataloader.dataset.data_root=toy',
+        'val_evaluator.ann_file=toy/annotations/instances_val.json',
         cwd=tmp_path,
-        env={**os.environ, 'UNIFORMER_MM_WEIGHTS': str(tmp_path / 'weights')},
-        capture_output=True,
-        text=True,
-        check=False,
+        UNIFORMER_MM_WEIGHTS=str(tmp_path / 'weights'),
     )
     assert done.returncode != 0
-    output = done.stdout + done.stderr
-    assert 'uniformer_small_in1k.pth' in output
-    assert 'UNIFORMER_MM_WEIGHTS' in output
+    assert 'uniformer_small_in1k.pth' in done.stdout
+    assert 'UNIFORMER_MM_WEIGHTS' in done.stdout
 
 
 def test_a_converted_detector_predicts_the_same(tmp_path: Path) -> None:
     """A file as the authors' tools write it goes through convert."""
-    make_toy_data(
-        tmp_path / 'data' / 'toy', ToyDataSpec(train=1, val=2, size=64)
-    )
+    make_toy_data(tmp_path / 'data' / 'toy', replace(IMAGES, train=1, val=2))
     with DefaultScope.overwrite_default_scope('mmdet'):
         from mmdet.registry import MODELS
 
@@ -217,7 +178,7 @@ def test_real_images(tmp_path: Path) -> None:
         'randomness.seed=0',
         cwd=tmp_path,
     )
-    (after,) = evaluations(tmp_path / 'train')
+    (after,) = evaluations(tmp_path / 'train', BOX_AP)
     losses = logged_losses(output)
     assert len(losses) == 10
     assert sum(losses[-3:]) < 0.9 * sum(losses[:3])
@@ -228,6 +189,23 @@ def test_real_images(tmp_path: Path) -> None:
         *options,
         f'test_evaluator.ann_file={ann_file}',
         'test_dataloader.dataset.pipeline.1.scale=(256,256)',
+        cwd=tmp_path,
+    )
+    assert_same_metrics(after, metrics_of_mim_test(tmp_path / 'test'))
+
+
+@pytest.mark.slow
+def test_the_toy_cascade_learns(tmp_path: Path) -> None:
+    """The other toy, Mask R-CNN, is trained by quickstart.sh."""
+    make_toy_data(tmp_path / 'data' / 'toy')
+    mim(*('train', 'mmdet', CASCADE_TOY, '--work-dir', 'train'), cwd=tmp_path)
+    before, after = evaluations(tmp_path / 'train', BOX_AP)
+    for metric in ('coco/bbox_mAP_50', 'coco/segm_mAP_50'):
+        assert before[metric] < 0.05
+        assert after[metric] > 0.75
+    mim(
+        *('test', 'mmdet', CASCADE_TOY, '--work-dir', 'test'),
+        *('--checkpoint', 'train/epoch_4.pth'),
         cwd=tmp_path,
     )
     assert_same_metrics(after, metrics_of_mim_test(tmp_path / 'test'))
