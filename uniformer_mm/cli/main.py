@@ -15,6 +15,7 @@ VERBS = (
     'convert',
     'doctor',
     'download',
+    'flops',
     'inspect',
     'toy_data',
     'weights',
