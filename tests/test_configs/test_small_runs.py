@@ -1,0 +1,137 @@
+"""Every config trains for one step and is evaluated, made small.
+
+The model is the config's own, with its depths and widths; images, clips and
+batches are small (``small_TASK.py``). One config per kind of model runs
+always, the others are slow together.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mmengine import Config
+from mmengine.hooks import Hook
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+from torch import Tensor
+
+from tests.test_configs.recipe import config_names, load_config
+from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
+
+HOSTS = {
+    'detection': 'mmdet',
+    'segmentation': 'mmseg',
+    'pose': 'mmpose',
+    'action': 'mmaction',
+}
+ALWAYS = {
+    'cascade-mask-rcnn_uniformer-s-h14_3x-ms_coco',
+    'mask-rcnn_uniformer-xxs_1x_coco',
+    'semantic-fpn_uniformer-s_80k_ade20k_test-h32',
+    'upernet_uniformer-s-h14_160k_ade20k',
+    'td-hm_uniformer-s_210e_coco-256x192',
+    'tsn_uniformer-s_8_100e_k400',
+    'uniformer-s_16x4_110e_k400',
+    'uniformer-s_16_60e_sthv1_prek400',
+    'uniformer-xxs_4_110e_k400-128',
+}
+
+
+def cases() -> list[Any]:
+    """(task, config) of all, most of them marked as slow."""
+    return [
+        pytest.param(
+            task,
+            name,
+            id=name,
+            marks=[] if name in ALWAYS else pytest.mark.slow,
+        )
+        for task in HOSTS
+        for name in config_names(task)
+    ]
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp('data') / 'toy'
+    make_toy_data(
+        root, ToyDataSpec(train=4, val=2, train_clips=4, val_clips=2)
+    )
+    return root
+
+
+class Before(Hook):
+    """Keep the weights from before the training."""
+
+    def before_train(self, runner: Runner) -> None:
+        self.weights: dict[str, Tensor] = {
+            name: p.detach().clone()
+            for name, p in runner.model.named_parameters()
+        }
+
+
+def to_one_step_on_a_cpu(config: Config) -> None:
+    """What any host's config needs to run here."""
+    config.model.backbone.init_cfg = None
+    wrapper = config.optim_wrapper
+    if wrapper.type == 'AmpOptimWrapper':  # MMEngine's needs a GPU
+        wrapper.type = 'OptimWrapper'
+        for key in ('dtype', 'loss_scale'):
+            wrapper.pop(key, None)
+    for split in ('train', 'val', 'test'):
+        loader = config[f'{split}_dataloader']
+        loader.update(num_workers=0, persistent_workers=False)
+    config.train_cfg = {
+        'type': 'IterBasedTrainLoop',
+        'max_iters': 1,
+    }
+    # The same evaluation as the test's.
+    config.val_cfg = config.val_dataloader = config.val_evaluator = None
+    # The host's schedule may count epochs; at step 0 it hardly learns.
+    config.param_scheduler = []
+    config.custom_hooks = []
+    config.default_hooks.checkpoint = None
+    config.randomness = {'seed': 0}
+
+
+@pytest.mark.parametrize(('task', 'name'), cases())
+def test_one_step_and_an_evaluation(
+    task: str, name: str, data: Path, tmp_path: Path
+) -> None:
+    if find_spec(HOSTS[task]) is None:
+        pytest.skip(f'{HOSTS[task]} is not installed')
+    config = load_config(task, name)
+    import_module(f'tests.test_configs.small_{task}').shrink(config, data)
+    to_one_step_on_a_cpu(config)
+    config.work_dir = str(tmp_path)
+    config.experiment_name = f'{name}-{tmp_path.name}'
+    assert config.runner_type == 'uniformer_mm.DataCheckRunner'
+    runner = RUNNERS.build(config)
+    before = Before()
+    runner.register_hook(before)
+    runner.train()
+    loss = runner.message_hub.get_scalar('train/loss').current()
+    assert np.isfinite(loss)
+    trained = {
+        name: p
+        for name, p in runner.model.named_parameters()
+        if p.requires_grad
+    }
+    # The optimizer has a state for what had a gradient: all of it.
+    states = runner.optim_wrapper.optimizer.state
+    assert [n for n, p in trained.items() if p not in states] == []
+    # Drop path may leave a branch without one, that is, with zeros.
+    moved = {n for n, p in trained.items() if not p.equal(before.weights[n])}
+    steered = {n for n, p in trained.items() if states[p]['exp_avg'].any()}
+    assert steered <= moved
+    assert len(steered) > 0.7 * len(trained)
+    metrics = runner.test()
+    assert metrics
+    for key, value in metrics.items():
+        assert torch.isfinite(torch.as_tensor(value)).all(), key

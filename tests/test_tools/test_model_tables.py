@@ -1,0 +1,270 @@
+"""Metafiles and README tables: up to date, and as the paper has it."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+from mmengine import Config
+
+from uniformer_mm.analysis import count_complexity
+from uniformer_mm.weights.zoo import ZOO
+
+for host in ('mmdet', 'mmseg', 'mmpose', 'mmaction'):
+    pytest.importorskip(host)
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = ROOT / 'configs'
+FOLDERS = ('detection', 'segmentation', 'pose', 'action')
+
+# What the paper states and no model with its accuracy can have.
+WRONG_FLOPS = {
+    # See test_the_paper_s_172_g.
+    'semantic-fpn_uniformer-s-h14_80k_ade20k',
+    # The value of UniFormer-S at 448x320.
+    'td-hm_uniformer-b_210e_coco-384x288',
+}
+
+
+@pytest.fixture
+def tool(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT / 'tools'))
+    import model_tables
+
+    return model_tables
+
+
+def allowed(text: str) -> float:
+    """2 %, for what counters count besides products, and the rounding."""
+    digits = len(text.partition('.')[2])
+    return 0.02 * float(text) + 0.5 * 10**-digits
+
+
+@pytest.mark.parametrize('folder', FOLDERS)
+def test_a_folder(tool: ModuleType, folder: str) -> None:
+    rows = tool.read_rows(CONFIGS, folder)
+    models = [tool.read_model(CONFIGS, folder, row) for row in rows]
+    for path, text in tool.folder_outputs(CONFIGS, folder, models).items():
+        message = f'{path} is stale: run `python tools/model_tables.py`'
+        assert path.read_text() == text, message
+
+    differing = set()
+    for model in models:
+        name, counted = model.row['config'], model.counted
+        for text, number in (
+            (model.row['params_m'], counted.params / 1e6),
+            (model.row['flops_g'], counted.macs / 1e9),
+        ):
+            if text and abs(number - float(text)) > allowed(text):
+                differing.add(name)
+    here = {row['config'] for row in rows}
+    assert differing == WRONG_FLOPS & here
+
+
+def test_the_table_of_all(tool: ModuleType) -> None:
+    ((path, text),) = tool.overview_outputs(CONFIGS).items()
+    assert path.read_text() == text, 'run `python tools/model_tables.py`'
+    for folder in FOLDERS:
+        for row in tool.read_rows(CONFIGS, folder):
+            assert f'({folder}/{row["config"]}.py)' in text
+
+
+def test_the_paper_s_172_g() -> None:
+    """Semantic FPN, S, h14: what windows everywhere in stage 3 would cost."""
+    path = CONFIGS / 'segmentation/semantic-fpn_uniformer-s-h14_80k_ade20k.py'
+    config = Config.fromfile(path)
+    assert config.model.backbone.attention == 'hybrid'
+    config.model.backbone.attention = 'window'
+    assert round(count_complexity(config).macs / 1e9) == 172
+
+
+def test_every_experiment_is_there(tool: ModuleType) -> None:
+    """Rows of the paper's tables, and some of their numbers."""
+    rows = {f: tool.read_rows(CONFIGS, f) for f in FOLDERS}
+    counts = {f: len(rows[f]) for f in FOLDERS}
+    assert counts == {
+        'detection': 8,
+        'segmentation': 18,
+        'pose': 6,
+        # K400, K600, Something-Something, UCF101 and HMDB51, light models
+        'action': 8 + 5 + 16 + 2 + 8,
+    }
+    for folder in FOLDERS:
+        names = [row['config'] for row in rows[folder]]
+        assert len(set(names)) == len(names)
+        for row in rows[folder]:
+            for metric, value in tool.metrics_of(folder, row).items():
+                assert 35 < float(value) < 99, (row['config'], metric)
+    found = {row['config']: row for f in FOLDERS for row in rows[f]}
+    for name, column, value in (
+        ('cascade-mask-rcnn_uniformer-b-h14_3x-ms_coco', 'box AP', '53.8'),
+        ('upernet_uniformer-b_160k_ade20k_test-w32', 'mIoU', '49.1'),
+        ('upernet_uniformer-s-h14_160k_ade20k', 'mIoU(ms+flip)', '48.0'),
+        ('td-hm_uniformer-b_210e_coco-448x320', 'AP', '77.4'),
+        ('uniformer-b_32_50e_sthv2_prek600', 'Top 1 Accuracy', '71.2'),
+        ('uniformer-s_16x8_110e_k600', 'flops_g', '167'),
+    ):
+        assert found[name][column] == value
+
+
+@pytest.mark.parametrize('folder', FOLDERS)
+def test_the_recipes_of_the_tests_agree(tool: ModuleType, folder: str) -> None:
+    """What tests/recipes repeats of the paper's numbers, it repeats right."""
+    path = ROOT / f'tests/recipes/{folder}.yml'
+    if not path.is_file():
+        pytest.skip(f'no {path}')
+    columns = {'miou': 'mIoU', 'ms_miou': 'mIoU(ms+flip)'}
+    numbers = {'params_m', 'flops_g', *tool.FOLDERS[folder]}
+    columns.update({name: name for name in numbers})
+    rows = {r['config']: r for r in tool.read_rows(CONFIGS, folder)}
+    experiments = yaml.safe_load(path.read_text())['experiments']
+    assert {e['config'] for e in experiments} == set(rows)
+    for experiment in experiments:
+        row = rows[experiment['config']]
+        numbers = {**experiment, **experiment.get('results', {})}
+        for key, column in columns.items():
+            told = numbers.get(key)
+            if told is not None:
+                assert float(row[column]) == told, (row['config'], key)
+
+
+def test_mim_can_read_them(tool: ModuleType) -> None:
+    from modelindex.load_model_index import load
+
+    index = load(str(ROOT / 'model-index.yml'))
+    # The library reads README from the metafile's folder, mim and OpenMMLab
+    # from the root.
+    errors = [e for e in index.check(silent=True) if 'README' not in e]
+    assert not errors
+    models = {model.name: model for model in index.models}
+    names = {
+        row['config']: folder
+        for folder in FOLDERS
+        for row in tool.read_rows(CONFIGS, folder)
+    }
+    assert set(models) == set(names)
+    collections = {collection.name for collection in index.collections}
+    for name, folder in names.items():
+        model = models[name]
+        assert model.config == f'configs/{folder}/{name}.py'
+        assert (ROOT / model.config).is_file()
+        assert model.in_collection in collections
+        assert model.metadata.data['Origin'] == 'paper'
+        assert {'Epochs', 'Iterations'} & set(model.metadata.data)
+
+
+def test_links_are_those_of_files_that_load_as_they_are() -> None:
+    links = {}
+    for folder in FOLDERS:
+        data = yaml.safe_load((CONFIGS / folder / 'metafile.yml').read_text())
+        for model in data['Models']:
+            if 'Weights' in model:
+                links[model['Name']] = model['Weights']
+    by_url = {entry.url: entry for entry in ZOO.values() if entry.url}
+    tasks = {name: by_url[url].task for name, url in links.items()}
+    assert set(tasks.values()) == {'segmentation', 'pose', 'action'}
+    for name, url in links.items():
+        if tasks[name] == 'action':  # official files have other names inside
+            assert by_url[url].class_order == 'mmaction2'
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """The configs, of the pose results the first alone."""
+    configs = tmp_path / 'configs'
+    shutil.copytree(CONFIGS, configs)
+    path = configs / 'pose' / 'results.csv'
+    path.write_text('\n'.join(path.read_text().splitlines()[:2]) + '\n')
+    return configs
+
+
+def change(path: Path, **values: str) -> None:
+    with path.open(newline='') as file:
+        rows: list[dict[str, Any]] = list(csv.DictReader(file))
+    rows[0].update(values)
+    with path.open('w', newline='') as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_it_writes_and_then_has_nothing_to_write(
+    tool: ModuleType, copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ['pose', '--configs', str(copied)]
+    assert tool.main([*words, '--check']) == 1
+    assert (
+        'pose/metafile.yml, pose/README.md, README.md; run `python tools/'
+        in capsys.readouterr().err
+    )
+    assert tool.main(words) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    data = yaml.safe_load((copied / 'pose/metafile.yml').read_text())
+    (model,) = data['Models']
+    assert model['Metadata'] == {
+        'Training Data': 'COCO',
+        'Epochs': 210,
+        'Input': '256x192',
+        'Parameters': 25232465,
+        'FLOPs': 4673740800,
+        'Experiment': 'exp/top_down_256x192_global_small',
+        'Origin': 'paper',
+    }
+    assert model['Results'][0] == {
+        'Task': 'Body 2D Keypoint',
+        'Dataset': 'COCO',
+        'Metrics': {'AP': 74.0},
+    }
+    assert model['Weights'].endswith('global_small-d4a7fdac_20230724.pth')
+    table = (copied / 'pose/README.md').read_text()
+    assert table.startswith('# Pose\n')
+    assert '| 74.0 ' in table
+    assert '[uniformer_pose_toy]' in table
+
+    assert tool.main([*words, '--check']) == 0
+    assert tool.main(words) == 0
+    assert capsys.readouterr().out == ''
+    change(copied / 'pose/results.csv', AP='74.1')
+    assert tool.main([*words, '--check']) == 1
+    assert 'out of date' in capsys.readouterr().err
+    assert '| 74.0 ' in (copied / 'pose/README.md').read_text()
+
+
+@pytest.mark.parametrize(
+    ('values', 'message'),
+    [
+        ({'config': 'none'}, 'names none.py, which is not there'),
+        ({'weights': 'none'}, "must be in the catalogue .* got 'none'"),
+        ({'top5': '1'}, 'must have the columns'),
+    ],
+)
+def test_a_wrong_row(
+    tool: ModuleType, copied: Path, values: dict[str, str], message: str
+) -> None:
+    change(copied / 'pose/results.csv', **values)
+    with pytest.raises(ValueError, match=message):
+        tool.read_rows(copied, 'pose')
+
+
+def test_what_cannot_be_written(
+    tool: ModuleType, copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ['pose', '--configs', str(copied)]
+    config = copied / 'pose/td-hm_uniformer-s_210e_coco-256x192_tl.py'
+    config.write_text(config.read_text().lstrip('#'))
+    assert tool.main(words) == 1
+    assert 'must begin with a comment' in capsys.readouterr().err
+    config.unlink()
+    readme = copied / 'pose/README.md'
+    readme.write_text('# Pose\n')
+    assert tool.main(words) == 1
+    assert 'README.md must hold' in capsys.readouterr().err
+    assert readme.read_text() == '# Pose\n'
+    with pytest.raises(SystemExit):
+        tool.main(['poses'])
+    assert "got ['poses']" in capsys.readouterr().err

@@ -1,0 +1,181 @@
+"""The paper's results and what the configs behind them tell.
+
+Read by tools/model_tables.py, which says what results.csv holds.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mmengine import Config
+
+from uniformer_mm.analysis import Complexity, count_complexity
+from uniformer_mm.weights.zoo import ZOO
+
+PAPER = {
+    'Title': 'UniFormer: Unifying Convolution and Self-attention for Visual '
+    'Recognition',
+    'URL': 'https://arxiv.org/abs/2201.09450',
+}
+# Folder -> column of results.csv -> task, as other metafiles name them.
+FOLDERS = {
+    'detection': {
+        'box AP': 'Object Detection',
+        'mask AP': 'Instance Segmentation',
+    },
+    'segmentation': {
+        'mIoU': 'Semantic Segmentation',
+        'mIoU(ms+flip)': 'Semantic Segmentation',
+    },
+    'pose': dict.fromkeys(
+        ('AP', 'AP50', 'AP75', 'APM', 'APL', 'AR'), 'Body 2D Keypoint'
+    ),
+    'action': {'Top 1 Accuracy': 'Action Recognition'},
+}
+OTHER_COLUMNS = (
+    'config',
+    'experiment',
+    'dataset',
+    'params_m',
+    'flops_g',
+    'weights',
+    'note',
+)
+
+
+Row = dict[str, str]
+"""Column of results.csv -> text, '' where the paper is silent."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A row of results.csv and what its config tells.
+
+    Attributes:
+        row (Row): What the paper reports.
+        length (dict[str, int]): Length of the training, {'Epochs': 12}.
+        counted (Complexity): Parameters and multiply-adds.
+    """
+
+    row: Row
+    length: dict[str, int]
+    counted: Complexity
+
+
+def read_rows(configs: Path, folder: str) -> list[Row]:
+    """Read results.csv of a folder.
+
+    Raises:
+        ValueError: It has other columns, or names a config or weights that
+            are not there.
+    """
+    path = configs / folder / 'results.csv'
+    with path.open(newline='') as file:
+        reader = csv.DictReader(file)
+        rows = list(reader)
+    expected = {*OTHER_COLUMNS, *FOLDERS[folder]}
+    if set(reader.fieldnames or ()) != expected:
+        raise ValueError(
+            f'{path} must have the columns {sorted(expected)}, got '
+            f'{reader.fieldnames}'
+        )
+    for row in rows:
+        file_name = f'{row["config"]}.py'
+        if not path.with_name(file_name).is_file():
+            raise ValueError(f'{path} names {file_name}, which is not there')
+        if row['weights'] and row['weights'] not in ZOO:
+            raise ValueError(
+                f'{path}: weights of {row["config"]} must be in the catalogue '
+                f'(uniformer-mm weights) or empty, got {row["weights"]!r}'
+            )
+    return rows
+
+
+def read_model(configs: Path, folder: str, row: Row) -> Model:
+    """Read the config of a row, and count."""
+    config = Config.fromfile(configs / folder / f'{row["config"]}.py')
+    units = {'Epochs': 'max_epochs', 'Iterations': 'max_iters'}
+    training = config.train_cfg
+    length = {k: training[v] for k, v in units.items() if v in training}
+    return Model(row, length, count_complexity(config))
+
+
+def metrics_of(folder: str, row: Row) -> dict[str, str]:
+    """The metrics that the paper reports in a row."""
+    return {name: row[name] for name in FOLDERS[folder] if row[name]}
+
+
+def metafile(folder: str, models: list[Model]) -> str:
+    """Text of a folder's metafile.yml."""
+    collection = f'UniFormer {folder}'
+    data = {
+        'Collections': [
+            {
+                'Name': collection,
+                'Metadata': {
+                    'Architecture': [
+                        'Depthwise Convolution',
+                        'Multi-Head Attention',
+                    ]
+                },
+                'Paper': PAPER,
+                'README': f'configs/{folder}/README.md',
+            }
+        ],
+        'Models': [
+            {
+                'Name': model.row['config'],
+                'In Collection': collection,
+                'Config': f'configs/{folder}/{model.row["config"]}.py',
+                'Metadata': metadata(model),
+                'Results': [
+                    {
+                        'Task': FOLDERS[folder][metric],
+                        'Dataset': model.row['dataset'],
+                        'Metrics': {metric: float(value)},
+                    }
+                    for metric, value in metrics_of(folder, model.row).items()
+                ],
+                **weights(model),
+            }
+            for model in models
+        ],
+    }
+    return (
+        "# Written by tools/model_tables.py. Results are the paper's;\n"
+        '# Parameters and FLOPs (multiply-adds, of all views) are counted.\n'
+        + yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    )
+
+
+def metadata(model: Model) -> dict[str, Any]:
+    """Facts about a model that are not results."""
+    views = model.counted.views
+    return {
+        'Training Data': model.row['dataset'],
+        **model.length,
+        'Input': 'x'.join(map(str, model.counted.shape)),
+        **({'Views': views} if views > 1 else {}),
+        'Parameters': model.counted.params,
+        'FLOPs': model.counted.macs,
+        'Experiment': model.row['experiment'],
+        'Origin': 'paper',
+    }
+
+
+def weights(model: Model) -> dict[str, str]:
+    """Link to weights that the config loads as they are.
+
+    The official files of action models name their tensors in another way
+    (uniformer-mm convert).
+    """
+    entry = ZOO.get(model.row['weights'])
+    if entry is None or not entry.url:
+        return {}
+    if entry.task == 'action' and entry.class_order != 'mmaction2':
+        return {}
+    return {'Weights': entry.url}
