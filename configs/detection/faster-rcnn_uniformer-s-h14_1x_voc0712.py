@@ -26,8 +26,6 @@ model = dict(
 # The data set is repeated 3 times: 4 epochs are 12.
 train_cfg = dict(max_epochs=4)
 param_scheduler = [
-    dict(
-        type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500
-    ),
-    dict(type='MultiStepLR', end=4, by_epoch=True, milestones=[3], gamma=0.1),
+    _base_.param_scheduler[0],
+    dict(_base_.param_scheduler[1], end=4, milestones=[3]),
 ]

@@ -255,10 +255,10 @@ def test_schedule(row: Row, config: Config) -> None:
     first, second = (length * epoch for epoch in schedule['drops'])
     expected = {
         0: row['warmup_ratio'],
-        # The warm-up ends with its last step.
-        250: row['warmup_ratio']
-        + (1 - row['warmup_ratio']) * 250 / (warm - 1),
-        warm - 1: 1,
+        125: row['warmup_ratio'] + (1 - row['warmup_ratio']) * 125 / warm,
+        warm - 1: row['warmup_ratio']
+        + (1 - row['warmup_ratio']) * (warm - 1) / warm,
+        warm: 1,
         first - 1: 1,
         first: row['drop_factor'],
         second - 1: row['drop_factor'],

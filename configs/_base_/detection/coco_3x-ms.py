@@ -38,15 +38,6 @@ del short_sides, resize, train_pipeline
 
 train_cfg = dict(max_epochs=36)
 param_scheduler = [
-    dict(
-        type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500
-    ),
-    dict(
-        type='MultiStepLR',
-        begin=0,
-        end=36,
-        by_epoch=True,
-        milestones=[27, 33],
-        gamma=0.1,
-    ),
+    _base_.param_scheduler[0],
+    dict(_base_.param_scheduler[1], end=36, milestones=[27, 33]),
 ]

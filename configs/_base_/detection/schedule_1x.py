@@ -1,5 +1,5 @@
-# 8 GPUs x 2 images = 16; 12 epochs, x0.1 at 8 and 11, 500 warm-up iterations
-# from x0.001 (all from mmdet's schedule_1x). No gradient clipping.
+# 8 GPUs x 2 images = 16; 12 epochs, x0.1 at 8 and 11 (from mmdet's
+# schedule_1x). No gradient clipping.
 _base_ = [
     'mmdet::_base_/schedules/schedule_1x.py',
     'mmdet::_base_/default_runtime.py',
@@ -15,3 +15,10 @@ optim_wrapper = dict(
     # A name rule, as in the paper: what has 'norm' in its name is not decayed.
     paramwise_cfg=dict(custom_keys={'norm': dict(decay_mult=0.0)}),
 )
+# 500 warm-up iterations; LinearLR reaches 1 at `end - 1`.
+param_scheduler = [
+    dict(
+        type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=501
+    ),
+    _base_.param_scheduler[1],
+]
