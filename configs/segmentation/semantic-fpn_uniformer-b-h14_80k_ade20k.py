@@ -1,0 +1,9 @@
+_base_ = 'semantic-fpn_uniformer-s-h14_80k_ade20k.py'
+
+model = dict(
+    backbone=dict(
+        arch='base',
+        drop_path_rate=0.2,
+        init_cfg=dict(checkpoint='uniformer-base_in1k'),
+    )
+)

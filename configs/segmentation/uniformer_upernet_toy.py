@@ -1,0 +1,14 @@
+# UperNet on the drawn shapes of `uniformer-mm toy-data data/toy`.
+_base_ = [
+    '../_base_/segmentation/upernet_uniformer-s.py',
+    '../_base_/segmentation/toy.py',
+]
+
+data_preprocessor = dict(size=(96, 96))
+model = dict(
+    data_preprocessor=data_preprocessor,
+    backbone=dict(drop_path_rate=0.0, init_cfg=None),
+    # A quarter of the channels: the full head would be most of the work.
+    decode_head=dict(channels=128, num_classes=4),
+    auxiliary_head=dict(num_classes=4),
+)

@@ -1,0 +1,140 @@
+"""The segmentation configs that the paper does not have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.test_configs.recipe import (
+    build,
+    changes,
+    learning_rates,
+    load_config,
+    parameter_groups,
+    step,
+    steps,
+)
+from uniformer_mm.toy_data import ToyDataSpec
+from uniformer_mm.weights.zoo import ZOO
+
+pytest.importorskip('mmseg')
+
+MAIN = 'upernet_uniformer-s-h14_160k_ade20k'
+CUSTOM = 'upernet_uniformer-s-h14_custom'
+TOYS = ('uniformer_fpn_toy', 'uniformer_upernet_toy')
+TL = 'uniformer-small-dim64_tl-224'
+
+
+@pytest.mark.parametrize(
+    ('change', 'differences'),
+    [
+        ('frozen-bn', {'model.backbone.norm_eval': True}),
+        ('tl', {'model.backbone.init_cfg.checkpoint': TL}),
+        (
+            'bf16',
+            {
+                'optim_wrapper.type': 'AmpOptimWrapper',
+                'optim_wrapper.dtype': 'bfloat16',
+                'optim_wrapper.loss_scale': 1.0,
+            },
+        ),
+    ],
+)
+def test_a_change_is_the_only_one(
+    change: str, differences: dict[str, Any]
+) -> None:
+    main, changed = (
+        load_config('segmentation', name)
+        for name in (MAIN, f'{MAIN}_{change}')
+    )
+    assert changes(changed, main) == differences
+
+
+def test_token_labelled_weights_have_our_heads() -> None:
+    entry = ZOO[TL]
+    assert (entry.arch, entry.head_dim) == ('small', 64)
+    assert entry.token_labeling
+
+
+def test_layer_decay() -> None:
+    config = load_config('segmentation', f'{MAIN}_layer-decay')
+    groups = parameter_groups(config, build(config))
+    # Depths of S: the stem, 18 blocks, the heads and new norms.
+    expected = {
+        'backbone.patch_embed1.proj.weight': (1.2e-4 * 0.9**19, 0.01),
+        'backbone.blocks1.0.norm1.weight': (1.2e-4 * 0.9**18, 0.0),
+        'backbone.blocks4.2.attn.qkv.bias': (1.2e-4 * 0.9, 0.01),
+        'backbone.norm1.weight': (1.2e-4, 0.0),
+        'decode_head.bottleneck.bn.weight': (1.2e-4, 0.01),  # not 'norm'
+        'auxiliary_head.conv_seg.weight': (1.2e-4, 0.01),
+    }
+    for name, (lr, decay) in expected.items():
+        assert groups[name] == pytest.approx((lr, decay)), name
+
+
+@pytest.mark.parametrize(
+    ('name', 'classes', 'crop', 'batch', 'iterations'),
+    [
+        ('semantic-fpn_uniformer-s-h14_40k_voc12aug', 21, (512, 512), 32, 4e4),
+        ('upernet_uniformer-s-h14_80k_cityscapes', 19, (512, 1024), 16, 8e4),
+        (CUSTOM, 3, (512, 512), 16, 2e4),
+    ],
+)
+def test_templates_fit_together(
+    name: str,
+    classes: int,
+    crop: tuple[int, int],
+    batch: int,
+    iterations: float,
+) -> None:
+    config = load_config('segmentation', name)
+    model = config.model
+    heads = [model.decode_head, model.get('auxiliary_head')]
+    assert {head.num_classes for head in heads if head} == {classes}
+    loader = config.train_dataloader
+    datasets = loader.dataset.get('datasets', [loader.dataset])
+    for dataset in datasets:
+        assert 'RandomResize' in steps(dataset.pipeline)
+        assert step(dataset.pipeline, 'RandomCrop')['crop_size'] == crop
+    sizes = (model.data_preprocessor.size, config.data_preprocessor.size)
+    assert sizes == (crop, crop)
+    assert config.auto_scale_lr.base_batch_size == batch
+    assert loader.batch_size * 8 == batch
+    assert config.train_cfg.max_iters == iterations
+    # The schedule ends with the training, and warms up before.
+    last, lr = int(iterations) - 1, config.optim_wrapper.optimizer.lr
+    rates = learning_rates(config, (0, last // 2, last), epoch_length=1)
+    assert rates[0] < 0.11 * lr
+    assert rates[last // 2] == pytest.approx(0.5 * lr, rel=0.01)
+    assert rates[last] < 0.01 * lr
+
+
+def test_the_custom_template_reads_no_ade20k() -> None:
+    config = load_config('segmentation', CUSTOM)
+    for split in ('train', 'val', 'test'):
+        dataset = config[f'{split}_dataloader'].dataset
+        assert dataset.type == 'BaseSegDataset'
+        assert dataset.data_root == 'data/custom/'
+        load = step(dataset.pipeline, 'LoadAnnotations')
+        assert not load.get('reduce_zero_label')
+        assert len(dataset.metainfo.classes) == len(dataset.metainfo.palette)
+    (load,) = config.tta_pipeline[1].transforms[-2]
+    assert load == {'type': 'LoadAnnotations'}
+
+
+@pytest.mark.parametrize('name', TOYS)
+def test_toys_are_seeded_and_start_from_nothing(name: str) -> None:
+    config = load_config('segmentation', name)
+    assert config.randomness.seed == 0
+    assert config.model.backbone.init_cfg is None
+    assert config.model.decode_head.num_classes == 4
+    assert config.model.data_preprocessor.size == (96, 96)
+    # As many epochs as the comment says.
+    images = config.train_cfg.max_iters * config.train_dataloader.batch_size
+    assert images == 10 * ToyDataSpec().train
+    (last,) = {config.train_cfg.max_iters, config.train_cfg.val_interval}
+    assert config.param_scheduler[-1].milestones == [500]
+    assert last == 600
+    (hook,) = config.custom_hooks
+    assert hook.type == 'uniformer_mm.EvaluateFirstHook'
