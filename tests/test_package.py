@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mmengine import Config
 
 import uniformer_mm
 
@@ -27,6 +28,8 @@ ALLOWED = {
     'compat': {'compat'},
     'backbones': {'backbones', 'registry'},
     'engine': {'engine', 'registry'},
+    'heads': {'backbones', 'heads', 'registry'},
+    'transforms': {'registry', 'transforms'},
     'weights': {'weights', 'registry'},
     '__init__': {'backbones', 'compat', 'engine'},
 }
@@ -198,3 +201,18 @@ def test_mim_finds_the_models_of_the_wheel(
     )
     assert 'mask-rcnn_uniformer-s-h14_1x_coco' in done.stdout, done.stderr
     assert '45.6' in done.stdout
+
+
+def test_mim_downloads_a_model_of_the_wheel(
+    wheel_python: Path, tmp_path: Path
+) -> None:
+    """But for the file itself, which mim keeps where it is there."""
+    name = 'td-hm_uniformer-s_210e_coco-256x192'
+    (tmp_path / 'top_down_256x192_global_small-d4a7fdac_20230724.pth').touch()
+    words = ('download', 'uniformer_mm', '--config', name)
+    done = run_in_wheel(
+        wheel_python, tmp_path, '-m', 'mim', *words, '--dest', '.'
+    )
+    assert done.returncode == 0, done.stderr
+    config = Config.fromfile(tmp_path / f'{name}.py')
+    assert config.model.backbone.type == 'uniformer_mm.UniFormer'

@@ -12,6 +12,7 @@ from mmengine.registry import (
     OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
 )
 from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
+from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import (
     WEIGHT_INITIALIZERS as MMENGINE_WEIGHT_INITIALIZERS,
 )
@@ -22,6 +23,7 @@ __all__ = [
     'MODELS',
     'OPTIM_WRAPPER_CONSTRUCTORS',
     'RUNNERS',
+    'TRANSFORMS',
     'WEIGHT_INITIALIZERS',
 ]
 
@@ -29,7 +31,17 @@ MODELS = Registry(
     'model',
     parent=MMENGINE_MODELS,
     scope='uniformer_mm',
-    locations=['uniformer_mm.backbones'],
+    locations=[
+        'uniformer_mm.backbones',
+        'uniformer_mm.heads',
+        'uniformer_mm.transforms',
+    ],
+)
+TRANSFORMS = Registry(
+    'transform',
+    parent=MMENGINE_TRANSFORMS,
+    scope='uniformer_mm',
+    locations=['uniformer_mm.transforms'],
 )
 HOOKS = Registry(
     'hook',

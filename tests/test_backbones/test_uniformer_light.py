@@ -169,6 +169,35 @@ def test_the_update_of_the_rest_is_never_dropped() -> None:
     torch.testing.assert_close(change, change[:, :1].expand_as(change))
 
 
+@pytest.mark.parametrize('kind', ['light', 'light_video'])
+def test_the_class_token_beside_the_maps(kind: str) -> None:
+    model = build(kind, out_indices=(2, 3), out_cls_token=True).eval()
+    model.norm_cls.weight.data.uniform_(0.5, 1.5)
+    x = random_input(kind, 2, 64, 96)
+    with torch.no_grad():
+        maps, cls_token = model(x)
+        plain = build(kind, out_indices=(2, 3)).eval()
+        plain.load_state_dict(model.state_dict(), strict=False)
+        _, state = plain.forward_features(x)
+    assert all(map(torch.equal, maps, plain(x)))
+    token = state.cls_token[:, 0]
+    # Layer norm with eps 1e-5, written out.
+    centred = token - token.mean(1, keepdim=True)
+    scale = (centred.square().mean(1, keepdim=True) + 1e-5).sqrt()
+    torch.testing.assert_close(
+        cls_token, centred / scale * model.norm_cls.weight
+    )
+    depth, depths = model.get_layer_depth('norm_cls.weight')
+    assert depth == depths - 1
+
+
+def test_the_class_token_needs_stage_4() -> None:
+    with pytest.raises(ValueError, match=r'needs stage 4 .*got \(2,\)'):
+        build('light', out_indices=(2,), out_cls_token=True)
+    with pytest.raises(TypeError, match='out_cls_token must be True or False'):
+        build('light', out_cls_token=1)
+
+
 def test_a_saturated_class_token_gives_numbers() -> None:
     """Scores can sum to zero where they are to be divided by their sum."""
     model = build('light')

@@ -138,3 +138,24 @@ def test_inspect_of_something_else(
     torch.save({'fc.weight': torch.zeros(2, 2)}, tmp_path / 'b.pth')
     assert main(['inspect', str(tmp_path / 'b.pth')]) == 1
     assert 'not a UniFormer' in capsys.readouterr().err
+
+
+def test_labels_permute_both_heads_of_a_light_model(tmp_path: Path) -> None:
+    light = filled('video_light_xxs')
+    torch.save(light, tmp_path / 'light.pth')
+    classes = len(light['head.bias'])
+    names = [f'class {i}' for i in range(classes)]
+    (tmp_path / 'from.txt').write_text('\n'.join(names))
+    (tmp_path / 'to.txt').write_text('\n'.join(reversed(names)))
+    words = ['convert', str(tmp_path / 'light.pth'), str(tmp_path / 'o.pth')]
+    labels = [str(tmp_path / 'from.txt'), str(tmp_path / 'to.txt')]
+    assert main([*words, '--task', 'action', '--labels', *labels]) == 0
+    state = read_weights(tmp_path / 'o.pth').state
+    for ours, official in (
+        ('cls_head.fc_cls', 'head'),
+        ('neck.head_cls', 'head_cls'),
+    ):
+        for part in ('weight', 'bias'):
+            assert torch.equal(
+                state[f'{ours}.{part}'], light[f'{official}.{part}'].flip(0)
+            )

@@ -64,6 +64,21 @@ def test_what_is_missing_is_named(
     assert found_path.name == path
 
 
+def test_videos_without_a_root(root: Path) -> None:
+    """As mmaction2's own configs have it: paths in full, no ``data_root``."""
+    videos = {
+        'type': 'VideoDataset',
+        'ann_file': str(root / 'list.txt'),
+        'data_prefix': {'video': str(root / 'videos')},
+    }
+    assert list(missing_paths(videos)) == [('ann_file', root / 'list.txt')]
+    (root / 'list.txt').touch()
+    missing = ('data_prefix.video', root / 'videos')
+    assert list(missing_paths(videos)) == [missing]
+    (root / 'videos').mkdir()
+    assert list(missing_paths(videos)) == []
+
+
 def test_wrapped_and_concatenated_sets_are_looked_into(root: Path) -> None:
     good, bad = dataset(root), dataset(root, ann_file='b.json')
     wrapped = {'type': 'RepeatDataset', 'times': 2, 'dataset': bad}
@@ -78,6 +93,7 @@ def test_the_message_says_what_to_do(tmp_path: Path) -> None:
     message = str(error.value)
     assert f'data_root: {tmp_path / "data"}' in message
     assert 'uniformer-mm toy-data data/toy' in message
+    assert 'whose name ends in _toy.py' in message
     assert 'train_dataloader.dataset.data_root=DIR' in message
 
 

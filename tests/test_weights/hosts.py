@@ -80,11 +80,18 @@ def host_model(name: str) -> nn.Module:
     return build_in(host, config)
 
 
-def recognizer(backbone: dict[str, Any]) -> nn.Module:
+def recognizer(
+    backbone: dict[str, Any], neck: dict[str, Any] | None = None
+) -> nn.Module:
     head = {'type': 'I3DHead', 'num_classes': 7, 'in_channels': WIDTHS[-1]}
     return build_in(
         'mmaction',
-        {'type': 'Recognizer3D', 'backbone': backbone, 'cls_head': head},
+        {
+            'type': 'Recognizer3D',
+            'backbone': backbone,
+            'neck': neck,
+            'cls_head': head,
+        },
     )
 
 

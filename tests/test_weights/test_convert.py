@@ -176,17 +176,37 @@ def test_video_classifiers_load_into_recognizers(backbone: str) -> None:
     assert report == Report(kept=tuple(rehosted))
 
 
-def test_light_video_classifiers_lose_the_class_token_head() -> None:
+def test_light_video_classifiers_keep_the_class_token_head() -> None:
     arch = dict(LIGHT, light=True)
     source = UniFormerClassifier(arch, ndim=3, num_classes=7)
     state = official(source)
     result, report = convert(state, 'action')
     check_account(state, result, report)
-    assert dropped(report) == {
-        'training-only class token head': {'norm_cls', 'head_cls'}
+    assert not report.dropped
+    light = {
+        **OURS_FOR_VIDEO,
+        'type': 'uniformer_mm.UniFormerLight',
+        'arch': arch,
+        'as_tuple': False,
+        'out_cls_token': True,
     }
-    light = {**OURS_FOR_VIDEO, 'type': 'uniformer_mm.UniFormerLight'}
-    recognizer({**light, 'arch': arch}).load_state_dict(result, strict=True)
+    neck = {
+        'type': 'uniformer_mm.ClassTokenNeck',
+        'in_channels': arch['embed_dims'][-1],
+        'num_classes': 7,
+    }
+    host = recognizer(light, neck)
+    host.load_state_dict(result, strict=True)
+    assert torch.equal(host.neck.head_cls.weight, source.head_cls.weight)
+    again, report = convert(host.state_dict(), 'action')
+    assert report == Report(kept=tuple(again))
+    # A backbone has no head, and the norm of the token on request alone.
+    bare_backbone, report = convert(host.state_dict(), 'backbone')
+    assert shapes(bare_backbone) == {
+        key: value
+        for key, value in shapes(host.backbone.state_dict()).items()
+        if not key.startswith(('norm.', 'norm_cls.'))
+    }
 
 
 def test_images_become_recognizers_to_be_inflated() -> None:

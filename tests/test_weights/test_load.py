@@ -326,6 +326,41 @@ def test_light_images_into_light_videos(tmp_path: Path) -> None:
     assert torch.equal(video.blocks3[1].gamma_1, image.blocks3[1].gamma_1)
 
 
+def test_gains_of_light_videos_may_be_new(tmp_path: Path) -> None:
+    """As the smallest video models start from images without them."""
+    image = build('light')
+    path = tmp_path / 'own.pth'
+    write_weights(image.state_dict(), path)
+    with pytest.raises(
+        ValueError, match=r'layer_scale is .*False.* and .*Tru'
+    ):
+        load_backbone(build('light_video', layer_scale=0.1), path, head_dim=16)
+    video = build('light_video', layer_scale=0.1)
+    load_backbone(video, path, head_dim=16, new_gains=True)
+    for block in (video.blocks1[0], video.blocks3[1]):
+        assert (block.gamma_1 == 0.1).all()
+    weight = image.blocks3[1].attn.qkv.weight
+    assert torch.equal(video.blocks3[1].attn.qkv.weight, weight)
+    # Gains that the file has are loaded, not kept.
+    write_weights(build('light_scale').state_dict(), path)
+    load_backbone(video, path, head_dim=16, new_gains=True)
+    assert (video.blocks3[1].gamma_1 == 0.5).all()
+
+
+def test_the_norm_of_the_class_token(tmp_path: Path) -> None:
+    state = filled('cls_light_xxs')
+    path = save(tmp_path / 'uniformer_xxs_224_in1k.pth', state)
+    settings = {'ndim': 3, 'out_indices': (3,), 'out_norm': 'BN'}
+    video = UniFormerLight('xxs', out_cls_token=True, **settings)
+    report = load_backbone(video, path)
+    for name in ('norm', 'norm_cls'):
+        weight = getattr(video, name).weight
+        assert torch.equal(weight, state[f'{name}.weight'])
+        assert f'{name}.weight' in report.kept
+    without = UniFormerLight('xxs', **settings)
+    assert 'norm_cls.weight' in load_backbone(without, path).dropped
+
+
 def test_image_weights_for_patches_that_overlap_in_time(
     tmp_path: Path,
 ) -> None:

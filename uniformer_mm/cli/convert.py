@@ -57,6 +57,9 @@ def run(args: argparse.Namespace) -> int:
         ours, wanted = map(_labels, args.labels)
         state, step = permute_head(state, ours, wanted, 'cls_head.fc_cls.')
         report = report.then(step)
+        if 'neck.head_cls.weight' in state:  # of a light model
+            state, step = permute_head(state, ours, wanted, 'neck.head_cls.')
+            report = report.then(step)
         permuted = 'permuted' if step.changed else 'in this order already'
         head = f'head: {permuted}'
     write_weights(state, args.dst)

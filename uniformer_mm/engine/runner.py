@@ -59,11 +59,12 @@ def require_data(cfg: Any, what: str) -> None:
             'Put the data there, or point the config at it, e.g. '
             '--cfg-options train_dataloader.dataset.data_root=DIR '
             'val_dataloader.dataset.data_root=DIR '
-            'test_dataloader.dataset.data_root=DIR '
-            'val_evaluator.ann_file=FILE test_evaluator.ann_file=FILE.\n'
+            'test_dataloader.dataset.data_root=DIR, and, if the metric reads '
+            'annotations itself, val_evaluator.ann_file=FILE '
+            'test_evaluator.ann_file=FILE.\n'
             'For a small drawn data set to try things on: '
-            '`uniformer-mm toy-data data/toy`, then '
-            'configs/detection/uniformer_maskrcnn_toy.py.'
+            '`uniformer-mm toy-data data/toy`, then a config of the same task '
+            'whose name ends in _toy.py.'
         )
 
 

@@ -90,8 +90,13 @@ def check_head_dim(
         )
 
 
-def check_identity(identity: Identity, backbone: Any, path: Path) -> None:
-    """Raise unless the file holds the architecture of the backbone."""
+def check_identity(
+    identity: Identity, backbone: Any, path: Path, new_gains: bool = False
+) -> None:
+    """Raise unless the file holds the architecture of the backbone.
+
+    With ``new_gains`` it may be without layer scale.
+    """
     scaled = tuple(gain > 0 for gain in backbone.spec.layer_scale)
     stages = backbone.num_stages
     found = {
@@ -99,8 +104,9 @@ def check_identity(identity: Identity, backbone: Any, path: Path) -> None:
         'depths': (identity.depths, backbone.spec.depths),
         'embed_dims': (identity.embed_dims, backbone.spec.embed_dims),
         'stem': (identity.stem, backbone.spec.stem),
-        'layer_scale': (identity.layer_scale[:stages], scaled[:stages]),
     }
+    if any(identity.layer_scale) or not new_gains:
+        found['layer_scale'] = (identity.layer_scale[:stages], scaled[:stages])
     if identity.ndim == 3:
         found['ndim'] = (3, backbone.ndim)
         found['split'] = (identity.split, backbone.split)

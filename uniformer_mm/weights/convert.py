@@ -10,7 +10,8 @@ a fork of SlowFast) and mmdet 3.3, mmseg 1.2, mmpose 1.3, mmaction2 1.2:
 - action: the official classifier has no parts; mmaction2 has ``backbone.``,
   which ends with the batch norm, and ``cls_head.fc_cls.``. The files that
   mmaction2 hosts are laid out so already, and its ``UniFormer`` has the keys
-  of ours.
+  of ours. The class token head of light models becomes that of
+  ``ClassTokenNeck``, its norm that of a backbone with ``out_cls_token``.
 """
 
 from __future__ import annotations
@@ -56,8 +57,8 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         # stage 4, `norm4`, is a layer norm and starts anew.
         Rule(
             'classifier',
-            r'(?:backbone\.)?norm\..+'
-            r'|(?:head|aux_head|norm_cls|head_cls)\.(?:weight|bias)',
+            r'(?:backbone\.)?norm(?:_cls)?\..+'
+            r'|(?:head|aux_head|head_cls)\.(?:weight|bias)',
             None,
         ),
         Rule(
@@ -100,7 +101,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     'action': (
         Rule(
             'stages and norms',
-            rf'(?:backbone\.)?({STAGES}|norm[1-4]?\..+)',
+            rf'(?:backbone\.)?({STAGES}|norm(?:[1-4]|_cls)?\..+)',
             r'backbone.\1',
         ),
         Rule(
@@ -109,9 +110,9 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             r'cls_head.fc_cls.\1',
         ),
         Rule(
-            'training-only class token head',
-            r'(?:norm_cls|head_cls)\.(?:weight|bias)',
-            None,
+            'class token head',
+            r'(?:neck\.)?head_cls\.(weight|bias)',
+            r'neck.head_cls.\1',
         ),
         Rule('token-labelling head', r'aux_head\.(?:weight|bias)', None),
         CONSTANTS,

@@ -138,6 +138,7 @@ def _extras(identity: Identity) -> list[tuple[Shapes, bool]]:
         extras.append((_affine('head', classes, dim), True))
         extras.append((_affine('aux_head', classes, dim), False))
         extras.append((_affine('head_cls', classes, dim), False))
+    if is_classifier or identity.light:
         extras.append((_affine('norm_cls', dim), False))
     return extras
 

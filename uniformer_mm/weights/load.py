@@ -39,13 +39,15 @@ def load_backbone(
     head_dim: int | None = None,
     inflation: str = 'mean',
     ema: bool = False,
+    new_gains: bool = False,
 ) -> Report:
     """Load the backbone's part of a weight file.
 
     Every parameter and buffer comes from the file, but for the output norms
-    (``norm1`` to ``norm4``), which no pre-training has, and for time attention
-    (``t_norm``, ``t_attn``), which images have not. Image weights go into a
-    video backbone by inflation. One line of account is logged.
+    (``norm1`` to ``norm4``), which no pre-training has, for time attention
+    (``t_norm``, ``t_attn``), which images have not, and for ``new_gains``.
+    Image weights go into a video backbone by inflation. One line of account is
+    logged.
 
     Args:
         backbone (UniFormer | UniFormerLight): It is changed in place.
@@ -57,6 +59,9 @@ def load_backbone(
             videos. Defaults to 'mean', the official rule.
         ema (bool): Take the averaged weights of a training file. Defaults to
             False.
+        new_gains (bool): If the file has no layer scale, keep the backbone's
+            at its initial values, as the smallest video models do; else
+            such a file is refused. Defaults to False.
 
     Returns:
         Report: What became of each key of the file.
@@ -93,7 +98,7 @@ def load_backbone(
                 f'{entry.name} was trained with head_dim={entry.head_dim}'
             )
         head_dim = entry.head_dim
-    check_identity(identity, backbone, path)
+    check_identity(identity, backbone, path, new_gains)
     check_head_dim(head_dim, backbone, identity, path)
 
     state, report = _backbone_part(file.state, backbone)
@@ -105,7 +110,7 @@ def load_backbone(
     if grows:
         state, step = inflate(state, target, inflation)
         report = report.then(step)
-    fresh = _check_keys(state, target, path)
+    fresh = _check_keys(state, target, path, new_gains)
     _check_values(state, own, path)
     # What is new keeps its values, so that loading can be strict.
     backbone.load_state_dict({k: state.get(k, own[k]) for k in own})
@@ -129,6 +134,7 @@ class UniFormerPretrained:
         head_dim (int | None): As in ``load_backbone``. Defaults to None.
         inflation (str): As in ``load_backbone``. Defaults to 'mean'.
         ema (bool): As in ``load_backbone``. Defaults to False.
+        new_gains (bool): As in ``load_backbone``. Defaults to False.
 
     Examples:
         >>> init_cfg = dict(
@@ -142,12 +148,14 @@ class UniFormerPretrained:
         head_dim: int | None = None,
         inflation: str = 'mean',
         ema: bool = False,
+        new_gains: bool = False,
     ) -> None:
         self.checkpoint = checkpoint
         self.options: dict[str, Any] = {
             'head_dim': head_dim,
             'inflation': inflation,
             'ema': ema,
+            'new_gains': new_gains,
         }
 
     def __call__(self, module: nn.Module) -> None:
@@ -158,17 +166,20 @@ class UniFormerPretrained:
 def _backbone_part(
     state: Mapping[str, Tensor], backbone: Any
 ) -> tuple[dict[str, Tensor], Report]:
-    """Convert to the keys of the backbone, with its final norm if it has."""
+    """Convert to the keys of the backbone, with the final norms it has."""
     part, report = convert(state, 'backbone')
-    if backbone.out_norm != 'BN':
+    final = tuple(
+        f'{name}.' for name in ('norm', 'norm_cls') if hasattr(backbone, name)
+    )
+    if not final:
         return part, report
     norm = {
         key: key.removeprefix('backbone.')
         for key in report.dropped
-        if key.removeprefix('backbone.').startswith('norm.')
+        if key.removeprefix('backbone.').startswith(final)
     }
     part |= {target: state[key] for key, target in norm.items()}
-    if norm and COUNTER not in part:
+    if norm and backbone.out_norm == 'BN' and COUNTER not in part:
         part[COUNTER] = torch.tensor(0)
     dropped = {k: v for k, v in report.dropped.items() if k not in norm}
     kept = tuple(k for k, target in norm.items() if k == target)
@@ -233,6 +244,7 @@ def _check_keys(
     state: Mapping[str, Tensor],
     target: Mapping[str, tuple[int, ...]],
     path: Path,
+    new_gains: bool,
 ) -> list[str]:
     """Raise unless ``state`` fills ``target``; return the new modules."""
     new = [
@@ -243,6 +255,7 @@ def _check_keys(
             key.split('.')[0] in ('norm1', 'norm2', 'norm3', 'norm4')
             or '.t_norm.' in key
             or '.t_attn.' in key
+            or (new_gains and '.gamma_' in key)
         )
     ]
     missing = sorted(set(target) - set(state) - set(new))

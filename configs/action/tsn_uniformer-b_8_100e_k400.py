@@ -1,0 +1,16 @@
+# As S, trained as B 8x8.
+_base_ = 'tsn_uniformer-s_8_100e_k400.py'
+
+model = dict(
+    backbone=dict(
+        arch='base',
+        drop_path_rate=0.3,
+        init_cfg=dict(checkpoint='uniformer-base_in1k'),
+    )
+)
+
+# 8 GPUs x 8 videos = 64
+train_dataloader = dict(batch_size=8)
+optim_wrapper = dict(optimizer=dict(lr=2e-4))
+_base_.param_scheduler[0].start_factor = 1e-6 / 2e-4
+auto_scale_lr = dict(base_batch_size=64)

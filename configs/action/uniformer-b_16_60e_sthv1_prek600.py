@@ -1,0 +1,9 @@
+# Paper: 58.8 top-1, 290 GFLOPs in 3 views.
+_base_ = 'uniformer-b_16_60e_sthv1_prek400.py'
+
+model = dict(
+    backbone=dict(
+        drop_path_rate=0.5,
+        init_cfg=dict(checkpoint='uniformer-base_k600_16x4'),
+    )
+)

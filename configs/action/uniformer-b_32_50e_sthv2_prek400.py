@@ -1,0 +1,10 @@
+# Paper: 71.1 top-1, 777 GFLOPs in 3 views.
+_base_ = 'uniformer-s_32_50e_sthv2_prek400.py'
+
+model = dict(
+    backbone=dict(
+        arch='base',
+        drop_path_rate=0.5,
+        init_cfg=dict(checkpoint='uniformer-base_k400_16x4'),
+    )
+)

@@ -1,0 +1,21 @@
+# Paper: 67.7 top-1, 125 GFLOPs in 3 views.
+_base_ = [
+    '../_base_/action/uniformer-s.py',
+    '../_base_/action/sthv2.py',
+    '../_base_/action/schedule_110e.py',
+]
+
+model = dict(
+    backbone=dict(
+        drop_path_rate=0.3,
+        init_cfg=dict(checkpoint='uniformer-small_k400_16x4'),
+    ),
+    cls_head=dict(num_classes=174),
+    data_preprocessor=dict(blending=dict(num_classes=174)),
+)
+
+# 8 GPUs x 4 videos = 32; 50 epochs, 5 of them warm-up.
+optim_wrapper = dict(optimizer=dict(lr=2e-4))
+_base_.param_scheduler[0].update(start_factor=1e-6 / 2e-4, end=5)
+_base_.param_scheduler[1].update(begin=5, end=50, T_max=45)
+train_cfg = dict(max_epochs=50)

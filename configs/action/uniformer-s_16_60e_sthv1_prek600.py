@@ -1,0 +1,6 @@
+# Paper: 57.6 top-1, 125 GFLOPs in 3 views.
+_base_ = 'uniformer-s_16_60e_sthv1_prek400.py'
+
+model = dict(
+    backbone=dict(init_cfg=dict(checkpoint='uniformer-small_k600_16x4'))
+)

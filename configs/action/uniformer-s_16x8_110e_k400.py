@@ -1,0 +1,14 @@
+# Paper: 80.8 top-1, 167 GFLOPs in 4 views.
+_base_ = 'uniformer-s_16x4_110e_k400.py'
+
+# 16 frames of a window of 128.
+train_pipeline = _base_.train_pipeline
+train_pipeline[1].frame_interval = 8
+val_pipeline = _base_.val_pipeline
+val_pipeline[1].frame_interval = 8
+test_pipeline = _base_.test_pipeline
+test_pipeline[1].frame_interval = 8
+
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -1,0 +1,19 @@
+# Paper: 82.7 top-1, 167 GFLOPs in 4 views.
+_base_ = 'uniformer-s_16x4_110e_k600.py'
+
+# 16 frames of a window of 128.
+train_pipeline = _base_.train_pipeline
+train_pipeline[1].frame_interval = 8
+val_pipeline = _base_.val_pipeline
+val_pipeline[1].frame_interval = 8
+test_pipeline = _base_.test_pipeline
+test_pipeline[1].frame_interval = 8
+
+# 8 GPUs x 4 videos = 32
+train_dataloader = dict(batch_size=4, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+
+optim_wrapper = dict(optimizer=dict(lr=1e-4))
+_base_.param_scheduler[0].start_factor = 1e-6 / 1e-4
+auto_scale_lr = dict(base_batch_size=32)

@@ -1,0 +1,23 @@
+# Paper: 78.4 top-1, 70 GFLOPs in 4 views.
+_base_ = 'uniformer-s_16x4_110e_k400.py'
+
+# 8 frames of the same window of 64.
+clip = dict(clip_len=8, frame_interval=8)
+train_pipeline = _base_.train_pipeline
+train_pipeline[1].update(clip)
+val_pipeline = _base_.val_pipeline
+val_pipeline[1].update(clip)
+test_pipeline = _base_.test_pipeline
+test_pipeline[1].update(clip)
+del clip
+
+# 8 GPUs x 16 videos = 128
+train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+
+optim_wrapper = dict(optimizer=dict(lr=4e-4))
+_base_.param_scheduler[0].start_factor = 1e-6 / 4e-4
+_base_.param_scheduler[1].update(end=100, T_max=90)
+train_cfg = dict(max_epochs=100)
+auto_scale_lr = dict(base_batch_size=128)

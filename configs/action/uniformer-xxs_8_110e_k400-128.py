@@ -1,0 +1,22 @@
+# Paper: 68.3 top-1, 2.0 GFLOPs in one view.
+_base_ = 'uniformer-xxs_8_110e_k400-160.py'
+
+model = dict(
+    backbone=dict(
+        # Gains that the image weights have not; they start from this.
+        layer_scale=0.1,
+        init_cfg=dict(checkpoint='uniformer-xxs-128_in1k', new_gains=True),
+    )
+)
+
+train_pipeline = _base_.train_pipeline
+train_pipeline[3].transforms[0].policy = 'rand'  # magnitude 10, 2 operations
+train_pipeline[3].transforms[2].scale = (128, 128)
+val_pipeline = _base_.val_pipeline
+val_pipeline[3].scale = 128
+val_pipeline[4].crop_size = 128
+test_pipeline = val_pipeline
+
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

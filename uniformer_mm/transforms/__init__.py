@@ -1,0 +1,30 @@
+"""Transforms of the paper's recipes that the hosts have not.
+
+Importing this registers them; mmaction2 and timm are imported when one that
+needs them is made.
+"""
+
+from uniformer_mm.transforms.augment import RandAugment, RepeatAugment
+from uniformer_mm.transforms.blending import MixupCutmix
+from uniformer_mm.transforms.decoding import (
+    FramesDecode,
+    VideoDecode,
+    VideoInit,
+)
+from uniformer_mm.transforms.frames import FloatResize, RandomErase
+from uniformer_mm.transforms.pose import FixedBoxShift, RandomBoxScaleRotation
+from uniformer_mm.transforms.sampling import DenseSample
+
+__all__ = [
+    'DenseSample',
+    'FixedBoxShift',
+    'FloatResize',
+    'FramesDecode',
+    'MixupCutmix',
+    'RandAugment',
+    'RandomBoxScaleRotation',
+    'RandomErase',
+    'RepeatAugment',
+    'VideoDecode',
+    'VideoInit',
+]
