@@ -13,5 +13,5 @@ model = dict(
         bbox_head=dict(num_classes=3), mask_head=dict(num_classes=3)
     ),
     train_cfg=dict(rcnn=dict(sampler=dict(num=32, pos_fraction=0.5))),
-    test_cfg=dict(rcnn=dict(max_per_img=20)),
+    test_cfg=dict(rpn=dict(max_per_img=100), rcnn=dict(max_per_img=20)),
 )
