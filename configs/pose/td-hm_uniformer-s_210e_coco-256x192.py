@@ -74,6 +74,6 @@ param_scheduler = [
     ),
     _base_.param_scheduler[1],
 ]
-# NOTE: the statistics of batch norm are averaged over the GPUs after each epoch
-# (SyncBuffersHook of the base); officially those of the first GPU count.
+# NOTE: after each epoch the base's SyncBuffersHook averages the statistics of
+# batch norm over the GPUs; officially those of the first GPU count.
 default_hooks = dict(checkpoint=dict(interval=5))
