@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs' / 'action'
 PAPER = CONFIGS / 'uniformer-s_16x4_110e_k400.py'
 TOY = CONFIGS / 'uniformer-s_toy.py'
+TSN_TOY = CONFIGS / 'tsn_uniformer-s_toy.py'
 VIDEOS = ROOT.parent / 'shared' / 'data' / 'video'
 TOP1 = 'acc/top1'
 CLIPS = ToyDataSpec(train=1, val=1, train_clips=8, val_clips=4)
@@ -118,7 +119,9 @@ def test_toy_training_tests_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(('config', 'chance', 'mark'), [(TOY, 1 / 4, 0.6)])
+@pytest.mark.parametrize(
+    ('config', 'chance', 'mark'), [(TOY, 1 / 4, 0.8), (TSN_TOY, 1 / 3, 0.8)]
+)
 def test_toys_learn(
     config: Path, chance: float, mark: float, tmp_path: Path
 ) -> None:

@@ -55,8 +55,8 @@ class ToyDataSpec:
     val: int = 60
     size: int = 128
     seed: int = 0
-    train_clips: int = 96
-    val_clips: int = 32
+    train_clips: int = 288
+    val_clips: int = 48
 
     def __post_init__(self) -> None:
         for name, least in (('train', 1), ('val', 1), ('size', 64)):

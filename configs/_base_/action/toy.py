@@ -59,7 +59,7 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-# 96 clips / 8 = 12 iterations per epoch; 36 epochs = 432 iterations.
+# 288 clips / 8 = 36 iterations per epoch; 12 epochs = 432 iterations.
 optim_wrapper = dict(
     type='OptimWrapper',  # fp32: a CPU has no fp16 training
     optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.05),
@@ -79,7 +79,7 @@ param_scheduler = [
         T_max=420,
     ),
 ]
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=36, val_interval=12)
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=12, val_interval=4)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 val_evaluator = dict(
@@ -88,6 +88,6 @@ val_evaluator = dict(
 test_evaluator = val_evaluator
 custom_hooks = [dict(type='uniformer_mm.EvaluateFirstHook')]
 default_hooks = dict(
-    logger=dict(interval=12), checkpoint=dict(interval=36, save_best=None)
+    logger=dict(interval=12), checkpoint=dict(interval=12, save_best=None)
 )
 randomness = dict(seed=0)
