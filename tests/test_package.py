@@ -28,7 +28,7 @@ ALLOWED = {
     'compat': {'compat'},
     'backbones': {'backbones', 'registry'},
     'engine': {'engine', 'registry'},
-    'heads': {'backbones', 'heads', 'registry'},
+    'necks': {'backbones', 'necks', 'registry'},
     'transforms': {'registry', 'transforms'},
     'weights': {'weights', 'registry'},
     '__init__': {'backbones', 'compat', 'engine'},

@@ -33,7 +33,7 @@ MODELS = Registry(
     scope='uniformer_mm',
     locations=[
         'uniformer_mm.backbones',
-        'uniformer_mm.heads',
+        'uniformer_mm.necks',
         'uniformer_mm.transforms',
     ],
 )

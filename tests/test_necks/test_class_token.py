@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tests.test_backbones.models import LIGHT
 from uniformer_mm import UniFormerClassifier
-from uniformer_mm.heads import ClassTokenNeck
+from uniformer_mm.necks import ClassTokenNeck
 from uniformer_mm.weights.convert import convert
 
 pytest.importorskip('mmaction.models')

@@ -1,5 +1,5 @@
 """What stands behind the backbones; importing this registers it."""
 
-from uniformer_mm.heads.class_token import ClassTokenNeck
+from uniformer_mm.necks.class_token import ClassTokenNeck
 
 __all__ = ['ClassTokenNeck']
