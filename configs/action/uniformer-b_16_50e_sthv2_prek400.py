@@ -1,4 +1,3 @@
-# Paper: 70.4 top-1, 290 GFLOPs in 3 views.
 _base_ = 'uniformer-s_16_50e_sthv2_prek400.py'
 
 model = dict(

@@ -1,4 +1,3 @@
-# Paper: 59.1 top-1, 290 GFLOPs in 3 views.
 _base_ = 'uniformer-s_16_60e_sthv1_prek400.py'
 
 model = dict(

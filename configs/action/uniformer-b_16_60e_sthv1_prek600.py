@@ -1,4 +1,3 @@
-# Paper: 58.8 top-1, 290 GFLOPs in 3 views.
 _base_ = 'uniformer-b_16_60e_sthv1_prek400.py'
 
 model = dict(

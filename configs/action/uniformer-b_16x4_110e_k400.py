@@ -1,4 +1,3 @@
-# Paper: 82.0 top-1, 387 GFLOPs in 4 views.
 _base_ = 'uniformer-s_16x4_110e_k400.py'
 
 model = dict(

@@ -1,4 +1,3 @@
-# Paper: 84.0 top-1, 387 GFLOPs in 4 views.
 _base_ = 'uniformer-s_16x4_110e_k600.py'
 
 model = dict(

@@ -1,4 +1,3 @@
-# Paper: 83.4 top-1, 387 GFLOPs in 4 views.
 _base_ = 'uniformer-s_16x8_110e_k600.py'
 
 model = dict(

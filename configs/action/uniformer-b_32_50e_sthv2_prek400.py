@@ -1,4 +1,3 @@
-# Paper: 71.1 top-1, 777 GFLOPs in 3 views.
 _base_ = 'uniformer-s_32_50e_sthv2_prek400.py'
 
 model = dict(

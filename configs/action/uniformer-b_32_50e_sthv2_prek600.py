@@ -1,4 +1,3 @@
-# Paper: 71.2 top-1, 777 GFLOPs in 3 views.
 # It starts from the 16-frame model.
 _base_ = 'uniformer-b_32_50e_sthv2_prek400.py'
 

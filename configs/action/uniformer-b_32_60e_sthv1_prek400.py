@@ -1,4 +1,3 @@
-# Paper: 60.9 top-1, 777 GFLOPs in 3 views.
 _base_ = 'uniformer-s_32_60e_sthv1_prek400.py'
 
 model = dict(

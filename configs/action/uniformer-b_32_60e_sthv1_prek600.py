@@ -1,4 +1,3 @@
-# Paper: 61.0 top-1, 777 GFLOPs in 3 views.
 # It starts from the 16-frame model.
 _base_ = 'uniformer-b_32_60e_sthv1_prek400.py'
 

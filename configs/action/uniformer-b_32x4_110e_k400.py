@@ -1,4 +1,3 @@
-# Paper: 82.9 top-1, 1036 GFLOPs in 4 views.
 _base_ = 'uniformer-s_32x4_110e_k400.py'
 
 model = dict(

@@ -1,4 +1,3 @@
-# Paper: 84.5 top-1 (84.8 in its text), 1036 GFLOPs in 4 views.
 _base_ = 'uniformer-s_16x4_110e_k600.py'
 
 model = dict(

@@ -1,4 +1,3 @@
-# Paper: 79.8 top-1, 161 GFLOPs in 4 views.
 _base_ = 'uniformer-s_8x8_100e_k400.py'
 
 model = dict(

@@ -1,4 +1,3 @@
-# Paper: 67.7 top-1, 125 GFLOPs in 3 views.
 _base_ = [
     '../_base_/action/uniformer-s.py',
     '../_base_/action/sthv2.py',

@@ -1,4 +1,3 @@
-# Paper: 69.4 top-1, 125 GFLOPs in 3 views.
 _base_ = 'uniformer-s_16_50e_sthv2_prek400.py'
 
 model = dict(

@@ -1,4 +1,3 @@
-# Paper: 57.2 top-1, 125 GFLOPs in 3 views.
 _base_ = [
     '../_base_/action/uniformer-s.py',
     '../_base_/action/sthv1.py',

@@ -1,4 +1,3 @@
-# Paper: 82.8 top-1, 167 GFLOPs in 4 views.
 #   data/kinetics600/kinetics600_{train,val}_list_videos.txt
 #   data/kinetics600/videos_{train,val}
 _base_ = 'uniformer-s_16x4_110e_k400.py'

@@ -1,5 +1,5 @@
-# Paper: 77.5 top-1 on split 1, 625 GFLOPs in 15 views. Its number is that of
-# the best epoch on the same videos: test the best checkpoint.
+# The published number is that of the best epoch on the same videos: test the
+# best checkpoint.
 _base_ = [
     '../_base_/action/uniformer-s.py',
     '../_base_/action/hmdb51.py',

@@ -1,4 +1,3 @@
-# Paper: 82.7 top-1, 167 GFLOPs in 4 views.
 _base_ = 'uniformer-s_16x4_110e_k600.py'
 
 # 16 frames of a window of 128.

@@ -1,4 +1,3 @@
-# Paper: 69.0 top-1, 329 GFLOPs in 3 views.
 # It starts from the 16-frame model: nothing depends on the number.
 _base_ = 'uniformer-s_16_50e_sthv2_prek400.py'
 

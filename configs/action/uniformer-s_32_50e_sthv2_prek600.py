@@ -1,4 +1,3 @@
-# Paper: 70.4 top-1, 329 GFLOPs in 3 views.
 # It starts from the 16-frame model.
 _base_ = 'uniformer-s_32_50e_sthv2_prek400.py'
 

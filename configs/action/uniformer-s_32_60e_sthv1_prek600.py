@@ -1,4 +1,3 @@
-# Paper: 59.9 top-1, 329 GFLOPs in 3 views.
 # It starts from the 16-frame model.
 _base_ = 'uniformer-s_32_60e_sthv1_prek400.py'
 

@@ -1,4 +1,3 @@
-# Paper: 82.0 top-1, 438 GFLOPs in 4 views.
 _base_ = 'uniformer-s_16x4_110e_k400.py'
 
 # 32 frames of a window of 128.

@@ -1,4 +1,3 @@
-# Paper: 78.4 top-1, 70 GFLOPs in 4 views.
 _base_ = 'uniformer-s_16x4_110e_k400.py'
 
 # 8 frames of the same window of 64.

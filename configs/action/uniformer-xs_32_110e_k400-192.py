@@ -1,4 +1,3 @@
-# Paper: 78.6 top-1, 34.2 GFLOPs in one view.
 _base_ = 'uniformer-xxs_32_110e_k400-160.py'
 
 model = dict(

@@ -1,4 +1,3 @@
-# Paper: 73.3 top-1, 4.2 GFLOPs in one view.
 _base_ = 'uniformer-xxs_16_110e_k400-160.py'
 
 model = dict(backbone=dict(init_cfg=dict(checkpoint='uniformer-xxs-128_in1k')))

@@ -1,5 +1,5 @@
-# Paper: 75.1 top-1, 6.9 GFLOPs in one view. Its number is that of the best
-# epoch on the same videos: test the best checkpoint.
+# The published number is that of the best epoch on the same videos: test the
+# best checkpoint.
 _base_ = [
     '../_base_/action/uniformer-xxs.py',
     '../_base_/action/kinetics400_sparse.py',

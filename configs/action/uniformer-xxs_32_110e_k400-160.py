@@ -1,4 +1,3 @@
-# Paper: 77.9 top-1, 15.4 GFLOPs in one view.
 _base_ = 'uniformer-xxs_16_110e_k400-160.py'
 
 train_pipeline = _base_.train_pipeline

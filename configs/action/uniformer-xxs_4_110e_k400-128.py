@@ -1,4 +1,3 @@
-# Paper: 63.2 top-1, 1.0 GFLOPs in one view.
 _base_ = 'uniformer-xxs_8_110e_k400-128.py'
 
 train_pipeline = _base_.train_pipeline

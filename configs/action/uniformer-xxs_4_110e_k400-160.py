@@ -1,4 +1,3 @@
-# Paper: 65.8 top-1, 1.6 GFLOPs in one view.
 _base_ = 'uniformer-xxs_4_110e_k400-128.py'
 
 model = dict(backbone=dict(init_cfg=dict(checkpoint='uniformer-xxs-160_in1k')))

@@ -1,4 +1,3 @@
-# Paper: 68.3 top-1, 2.0 GFLOPs in one view.
 _base_ = 'uniformer-xxs_8_110e_k400-160.py'
 
 model = dict(

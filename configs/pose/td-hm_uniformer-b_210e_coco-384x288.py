@@ -1,4 +1,3 @@
-# 76.7 AP in the paper.
 _base_ = 'td-hm_uniformer-s_210e_coco-384x288.py'
 
 model = dict(

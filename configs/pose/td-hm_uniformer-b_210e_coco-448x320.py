@@ -1,4 +1,3 @@
-# 77.4 AP in the paper.
 _base_ = 'td-hm_uniformer-s_210e_coco-448x320.py'
 
 model = dict(

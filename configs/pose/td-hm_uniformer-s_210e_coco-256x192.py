@@ -1,4 +1,4 @@
-# Top-down heatmaps with UniFormer-S, 256x192, on COCO: 74.0 AP in the paper
+# Top-down heatmaps with UniFormer-S, 256x192, on COCO
 # (arXiv 2201.09450). All heads, losses, boxes and metrics as in the base.
 _base_ = [
     'mmpose::body_2d_keypoint/topdown_heatmap/coco/'

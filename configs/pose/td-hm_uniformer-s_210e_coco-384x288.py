@@ -1,4 +1,3 @@
-# 75.9 AP in the paper.
 _base_ = 'td-hm_uniformer-s_210e_coco-256x192.py'
 
 codec = dict(

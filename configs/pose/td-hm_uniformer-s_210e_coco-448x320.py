@@ -1,4 +1,3 @@
-# 76.2 AP in the paper.
 _base_ = 'td-hm_uniformer-s_210e_coco-256x192.py'
 
 # sigma is 3 as at 384x288, not scaled with the size.
