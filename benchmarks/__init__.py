@@ -1,0 +1,1 @@
+"""Speed and memory of the backbones; see README.md beside this file."""

@@ -1,0 +1,82 @@
+"""The yardstick is the official model, and ours in other words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from benchmarks.official import OfficialUniFormer
+from benchmarks.official_light import OfficialUniFormerLight
+from tests.golden_cases import GoldenCase
+from tests.test_backbones.models import KINDS, random_input
+from tests.test_backbones.models import build as build_tiny
+from tests.test_backbones.test_golden import CASES, DENSE, backbone_of, build
+
+# There is no released model with split attention; the yardstick has none.
+NAMES = [name for name in CASES if 'split' not in name]
+
+
+def official_of(ours: Any) -> nn.Module:
+    """The official form of our backbone, with its weights."""
+    arguments: dict[str, Any] = {'ndim': ours.ndim, 'out_norm': ours.out_norm}
+    if ours.spec.light:
+        model = OfficialUniFormerLight(ours.spec, **arguments)
+    else:
+        model = OfficialUniFormer(
+            ours.spec,
+            attention=ours.attention,
+            window_size=ours.window_size,
+            **arguments,
+        )
+    model.load_state_dict(ours.state_dict())
+    assert list(model.state_dict()) == list(ours.state_dict())
+    return model.train(ours.training)
+
+
+@pytest.mark.parametrize('golden', NAMES, indirect=True)
+def test_golden_outputs_and_ours(golden: GoldenCase) -> None:
+    model = build(golden).eval()
+    ours = backbone_of(model)
+    official = official_of(ours)
+    x = golden.input()
+    with torch.no_grad():
+        outs, state = ours.forward_features(x)
+        expected = official(x)
+        for a, b in zip(outs, expected, strict=True):
+            assert ((a - b).abs().max() / b.abs().max()).item() <= 1e-5
+        if golden.name not in DENSE:
+            ours.forward_features = lambda _: (expected, state)
+            expected = (model(x),)
+    for i, out in enumerate(expected):
+        assert golden.relative_error(f'eval{i}', out) <= 1e-4
+
+
+@pytest.mark.parametrize('kind', [k for k in KINDS if k != 'split'])
+def test_training_step_is_ours(kind: str) -> None:
+    ours = build_tiny(kind)
+    official = official_of(ours)
+    x = random_input(kind, 2, 80, 96)
+    for model in (ours, official):
+        sum(out.square().sum() for out in model(x)).backward()
+    for (name, a), b in zip(
+        ours.named_parameters(),
+        official.parameters(),
+        strict=True,
+    ):
+        torch.testing.assert_close(
+            a.grad, b.grad, atol=1e-3, rtol=1e-3, msg=name
+        )
+
+
+def test_maps_are_nchw_and_the_matrix_is_stored() -> None:
+    official = official_of(build_tiny('image', attention='global')).eval()
+    matrices = []
+    official.blocks3[0].attn.register_forward_hook(
+        lambda _, __, out: matrices.append(out[1])
+    )
+    for out in official(random_input('image', 2, 80, 96)):
+        assert out.is_contiguous()
+    assert matrices[0].shape == (2, 2, 30, 30)
