@@ -17,6 +17,7 @@ from uniformer_mm.backbones import (
     UniFormerClassifier,
     UniFormerLight,
 )
+from uniformer_mm.backbones.deploy import deploy
 from uniformer_mm.compat.checkpoints import allow_mmengine_checkpoints
 
 __version__ = version('uniformer_mm')
@@ -27,6 +28,7 @@ __all__ = [
     'UniFormerClassifier',
     'UniFormerLight',
     '__version__',
+    'deploy',
     'engine',
 ]
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from uniformer_mm.backbones.layers import (
+    POSITION_EMBEDS,
     ConvEmbed,
     DropPath,
     PatchEmbed,
@@ -40,6 +41,23 @@ def test_rates_rise_linearly() -> None:
     assert rates[-1] == pytest.approx(0.2)
     steps = torch.tensor(rates).diff()
     torch.testing.assert_close(steps, torch.full((17,), 0.2 / 17))
+
+
+@pytest.mark.parametrize('ndim', [2, 3])
+def test_position_embed_adds_a_sum_over_neighbours(ndim: int) -> None:
+    torch.manual_seed(0)
+    layer = POSITION_EMBEDS[ndim](4)
+    x = torch.randn(2, 4, *(5, 6, 7)[:ndim])
+    out = layer(x)
+    padded = torch.nn.functional.pad(x, (1, 1) * ndim)
+    windows = padded
+    for axis in range(2, ndim + 2):
+        windows = windows.unfold(axis, 3, 1)
+    # (N, C, ..., 3, ...) * (C, 1, ..., 3, ...) -> (N, C, ...)
+    kernel = layer.weight[:, 0].view(4, *[1] * ndim, *[3] * ndim)
+    branch = (windows * kernel).flatten(ndim + 2).sum(-1)
+    bias = layer.bias.view(4, *[1] * ndim)
+    torch.testing.assert_close(out, x + branch + bias)
 
 
 def test_patch_embed_drops_the_remainder() -> None:

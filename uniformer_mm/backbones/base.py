@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -23,6 +22,7 @@ from uniformer_mm.backbones.arguments import (
 )
 from uniformer_mm.backbones.blocks import AttentionBlock, ConvBlock
 from uniformer_mm.backbones.checkpointing import run_checkpointed
+from uniformer_mm.backbones.forms import TwoForms
 from uniformer_mm.backbones.layers import (
     BATCH_NORMS,
     ConvEmbed,
@@ -54,7 +54,7 @@ LINEAR_INIT = {
 InitCfg = dict[str, Any] | list[dict[str, Any]] | None
 
 
-class StagedBackbone(BaseModule):
+class StagedBackbone(TwoForms):
     """Four stages, each a patch embedding and blocks.
 
     A subclass chooses the blocks of stages 3 and 4

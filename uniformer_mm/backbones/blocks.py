@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from uniformer_mm.backbones.attention import Attention
 from uniformer_mm.backbones.layers import (
     BATCH_NORMS,
+    POSITION_EMBEDS,
     DropPath,
     Mlp,
     depthwise,
@@ -58,7 +59,7 @@ class ConvBlock(nn.Module):
         shape = (1, dim) + (1,) * ndim
         self.gamma_1 = gain(shape, layer_scale)
         self.gamma_2 = gain(shape, layer_scale)
-        self.pos_embed = depthwise(ndim, dim, 3)
+        self.pos_embed = POSITION_EMBEDS[ndim](dim)
         self.norm1 = BATCH_NORMS[ndim](dim)
         self.conv1 = pointwise(ndim, dim, dim)
         self.conv2 = pointwise(ndim, dim, dim)
@@ -70,7 +71,7 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, [T,] H, W) -> same."""
-        x = x + self.pos_embed(x)
+        x = self.pos_embed(x)
         mixed = self.conv2(self.attn(self.conv1(self.norm1(x))))
         x = x + self.drop_path(scaled(mixed, self.gamma_1))
         mixed = self.mlp(self.norm2(x))
@@ -111,7 +112,7 @@ class AttentionBlock(nn.Module):
         self.window_size: int | None = None
         self.gamma_1 = gain((dim,), layer_scale)
         self.gamma_2 = gain((dim,), layer_scale)
-        self.pos_embed = depthwise(ndim, dim, 3)
+        self.pos_embed = POSITION_EMBEDS[ndim](dim)
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
         self.attn = Attention(dim, head_dim, attn_drop_rate, drop_rate)
         self.drop_path = DropPath(drop_path)
@@ -120,7 +121,7 @@ class AttentionBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, [T,] H, W) -> same."""
-        x = x + self.pos_embed(x)
+        x = self.pos_embed(x)
         x = x.movedim(1, -1)  # (N, C, [T,] H, W) -> (N, [T,] H, W, C)
         x = self.mix(x)
         x = x + self.drop_path(scaled(self.mlp(self.norm2(x)), self.gamma_2))

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 __all__ = [
     'BATCH_NORMS',
+    'POSITION_EMBEDS',
     'ConvEmbed',
     'DropPath',
     'Mlp',
@@ -82,6 +83,39 @@ class DropPath(nn.Module):
     def extra_repr(self) -> str:
         """Show the rate in ``print(model)``."""
         return f'drop_prob={self.drop_prob:.3f}'
+
+
+class PositionEmbed2d(nn.Conv2d):
+    """Add a depthwise 3x3 convolution of an image's map to the map.
+
+    Args:
+        dim (int): Channels.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim, dim, 3, padding=1, groups=dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> same."""
+        return x + super().forward(x)
+
+
+class PositionEmbed3d(nn.Conv3d):
+    """Add a depthwise 3x3x3 convolution of a video's map to the map.
+
+    Args:
+        dim (int): Channels.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim, dim, 3, padding=1, groups=dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, T, H, W) -> same."""
+        return x + super().forward(x)
+
+
+POSITION_EMBEDS: dict[int, Layer] = {2: PositionEmbed2d, 3: PositionEmbed3d}
 
 
 class Mlp(nn.Module):

@@ -39,7 +39,7 @@ class FullBlock(AttentionBlock):
         Returns:
             tuple: The map, the class token and the scores (N, [T,] H, W).
         """
-        x = x + self.pos_embed(x)
+        x = self.pos_embed(x)
         size = x.shape[2:]
         # (N, C, [T,] H, W) -> (N, L, C) -> (N, 1 + L, C)
         tokens = torch.cat([cls_token, x.flatten(2).mT], 1)
@@ -79,7 +79,7 @@ class ShrinkBlock(AttentionBlock):
         Returns:
             tuple: The map, the class token and the scores, shaped as before.
         """
-        x = x + self.pos_embed(x)
+        x = self.pos_embed(x)
         size = x.shape[2:]
         scores = scores.flatten(1)  # (N, [T,] H, W) -> (N, L)
         scores, order = scores.sort(dim=1, descending=True, stable=True)
