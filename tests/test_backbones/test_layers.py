@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from uniformer_mm.backbones.convs import POSITION_EMBEDS
 from uniformer_mm.backbones.layers import (
-    POSITION_EMBEDS,
     ConvEmbed,
     DropPath,
     PatchEmbed,

@@ -22,9 +22,9 @@ from uniformer_mm.backbones.arguments import (
 )
 from uniformer_mm.backbones.blocks import AttentionBlock, ConvBlock
 from uniformer_mm.backbones.checkpointing import run_checkpointed
+from uniformer_mm.backbones.convs import BATCH_NORMS
 from uniformer_mm.backbones.forms import TwoForms
 from uniformer_mm.backbones.layers import (
-    BATCH_NORMS,
     ConvEmbed,
     PatchEmbed,
     channel_norm,

@@ -13,15 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from uniformer_mm.backbones.attention import Attention
-from uniformer_mm.backbones.layers import (
+from uniformer_mm.backbones.convs import (
     BATCH_NORMS,
     POSITION_EMBEDS,
-    DropPath,
-    Mlp,
     depthwise,
     pointwise,
-    scaled,
 )
+from uniformer_mm.backbones.layers import DropPath, Mlp, scaled
+from uniformer_mm.backbones.tiles import split_tokens, tiles_pay
 
 __all__ = ['AttentionBlock', 'ConvBlock', 'SplitAttentionBlock']
 
@@ -72,10 +71,28 @@ class ConvBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, [T,] H, W) -> same."""
         x = self.pos_embed(x)
-        mixed = self.conv2(self.attn(self.conv1(self.norm1(x))))
+        mixed = self.attn(self.conv1(self.norm1(x)))
+        tokens = x.movedim(1, -1)  # (N, C, [T,] H, W) -> (N, [T,] H, W, C)
+        if tiles_pay(self, tokens):
+            # On one thread torch's 3D convolutions leave channels-last memory.
+            self.finish_tiles(tokens, mixed.movedim(1, -1).contiguous())
+            return x
+        mixed = self.conv2(mixed)
         x = x + self.drop_path(scaled(mixed, self.gamma_1))
         mixed = self.mlp(self.norm2(x))
         return x + self.drop_path(scaled(mixed, self.gamma_2))
+
+    def finish_tiles(self, tokens: Tensor, mixed: Tensor) -> None:
+        """Add both branches to ``tokens``, in place; (N, [T,] H, W, C)."""
+        gammas = [
+            None if gamma is None else gamma.flatten()
+            for gamma in (self.gamma_1, self.gamma_2)
+        ]
+        for x, y in split_tokens(tokens, mixed):
+            x += scaled(self.conv2(y), gammas[0])
+            # (L, C) -> (1, C, L, [1,] 1) -> (L, C)
+            y = self.norm2(x.T[(None, ..., *[None] * (tokens.ndim - 3))])
+            x += scaled(self.mlp(y[0].flatten(1).T), gammas[1])
 
 
 class AttentionBlock(nn.Module):
@@ -124,7 +141,12 @@ class AttentionBlock(nn.Module):
         x = self.pos_embed(x)
         x = x.movedim(1, -1)  # (N, C, [T,] H, W) -> (N, [T,] H, W, C)
         x = self.mix(x)
-        x = x + self.drop_path(scaled(self.mlp(self.norm2(x)), self.gamma_2))
+        if tiles_pay(self, x):
+            for (tile,) in split_tokens(x):
+                tile += scaled(self.mlp(self.norm2(tile)), self.gamma_2)
+        else:
+            mixed = scaled(self.mlp(self.norm2(x)), self.gamma_2)
+            x = x + self.drop_path(mixed)
         return x.movedim(-1, 1)  # (N, [T,] H, W, C) -> (N, C, [T,] H, W)
 
     def mix(self, x: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from uniformer_mm.backbones.base import StagedBackbone
 from uniformer_mm.backbones.blocks import AttentionBlock, ConvBlock
-from uniformer_mm.backbones.layers import ConvEmbed, depthwise
+from uniformer_mm.backbones.convs import depthwise
+from uniformer_mm.backbones.layers import ConvEmbed
 
 __all__ = ['deploy']
 

@@ -12,37 +12,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from uniformer_mm.backbones.convs import BATCH_NORMS, CONVS, per_axis
+
 __all__ = [
-    'BATCH_NORMS',
-    'POSITION_EMBEDS',
     'ConvEmbed',
     'DropPath',
     'Mlp',
     'PatchEmbed',
     'channel_norm',
-    'depthwise',
-    'pointwise',
     'scaled',
 ]
-
-Layer = Callable[..., nn.Module]
-CONVS: dict[int, Layer] = {2: nn.Conv2d, 3: nn.Conv3d}
-BATCH_NORMS: dict[int, Layer] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
-
-
-def per_axis(ndim: int, time: int, space: int) -> tuple[int, ...]:
-    """Return (space, space) for images, (time, space, space) for videos."""
-    return (time,) * (ndim - 2) + (space, space)
-
-
-def pointwise(ndim: int, in_channels: int, out_channels: int) -> nn.Module:
-    """Return a convolution of kernel 1."""
-    return CONVS[ndim](in_channels, out_channels, 1)
-
-
-def depthwise(ndim: int, dim: int, kernel: int) -> nn.Module:
-    """Return a depthwise convolution that keeps the size of the map."""
-    return CONVS[ndim](dim, dim, kernel, padding=kernel // 2, groups=dim)
 
 
 def channel_norm(x: Tensor, norm: nn.Module) -> Tensor:
@@ -85,39 +64,6 @@ class DropPath(nn.Module):
         return f'drop_prob={self.drop_prob:.3f}'
 
 
-class PositionEmbed2d(nn.Conv2d):
-    """Add a depthwise 3x3 convolution of an image's map to the map.
-
-    Args:
-        dim (int): Channels.
-    """
-
-    def __init__(self, dim: int) -> None:
-        super().__init__(dim, dim, 3, padding=1, groups=dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> same."""
-        return x + super().forward(x)
-
-
-class PositionEmbed3d(nn.Conv3d):
-    """Add a depthwise 3x3x3 convolution of a video's map to the map.
-
-    Args:
-        dim (int): Channels.
-    """
-
-    def __init__(self, dim: int) -> None:
-        super().__init__(dim, dim, 3, padding=1, groups=dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, T, H, W) -> same."""
-        return x + super().forward(x)
-
-
-POSITION_EMBEDS: dict[int, Layer] = {2: PositionEmbed2d, 3: PositionEmbed3d}
-
-
 class Mlp(nn.Module):
     """Linear, GELU, Linear over the channels.
 
@@ -126,8 +72,8 @@ class Mlp(nn.Module):
         hidden (int): Channels between the two layers.
         drop_rate (float): Dropout after each layer, in [0, 1).
         linear: Makes a layer from its input and output channels:
-            ``nn.Linear`` for tokens (N, ..., C), ``pointwise`` for maps
-            (N, C, ...).
+            ``nn.Linear`` for tokens (..., C), ``pointwise`` for maps
+            (N, C, ...) and tokens (L, C).
     """
 
     def __init__(

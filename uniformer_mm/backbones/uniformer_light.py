@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from uniformer_mm.backbones.base import InitCfg, StagedBackbone
 from uniformer_mm.backbones.blocks import AttentionBlock
-from uniformer_mm.backbones.layers import per_axis
+from uniformer_mm.backbones.convs import per_axis
 from uniformer_mm.backbones.light_blocks import (
     LEAST_SUM,
     FullBlock,
