@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from uniformer_mm.backbones.graphs import in_graph
+
 __all__ = ['Attention', 'merge_windows', 'split_windows']
 
 
@@ -25,9 +27,12 @@ def split_windows(x: Tensor, size: int) -> Tensor:
     Returns:
         Tensor: (N, rows, cols, size, size, C), contiguous.
     """
-    # Padding by a constant, of which unfold takes what fills windows, puts no
-    # guard on the size of the map where the graph is captured.
-    x = F.pad(x, (0, 0, 0, size - 1, 0, size - 1))
+    bottom, right = -x.shape[1] % size, -x.shape[2] % size
+    if in_graph():
+        # Unfold takes what fills windows.
+        bottom = right = size - 1
+    if bottom or right:
+        x = F.pad(x, (0, 0, 0, right, 0, bottom))
     # (N, H, W, C) -> (N, rows, cols, C, size, size)
     x = x.unfold(1, size, size).unfold(2, size, size)
     # -> (N, rows, cols, size, size, C)
@@ -46,7 +51,7 @@ def merge_windows(x: Tensor, h: int, w: int) -> Tensor:
         Tensor: (N, h, w, C).
     """
     if torch.compiler.is_compiling():
-        # Reshaping and slicing would put guards on the size of the map.
+        # Reshaping and slicing depend on the size of the map.
         size = x.shape[3]
         ys = torch.arange(h, device=x.device)[:, None]
         xs = torch.arange(w, device=x.device)
@@ -91,16 +96,19 @@ class Attention(nn.Module):
         return q, k, v
 
     def mix(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attend and project; 3 x (B, heads, L, D) -> (B, L, C)."""
+        """Attend; 3 x (B, heads, L, D) -> (B, L, C)."""
         dropout = self.attn_drop_rate if self.training else 0.0
         x = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
         # (B, heads, L, D) -> (B, L, heads, D) -> (B, L, C)
-        x = x.transpose(1, 2).flatten(2)
+        return x.transpose(1, 2).flatten(2)
+
+    def project(self, x: Tensor) -> Tensor:
+        """Mix the heads of each token; (..., C) -> same."""
         return self.proj_drop(self.proj(x))
 
     def attend(self, x: Tensor) -> Tensor:
         """Every token attends to all of its row; (B, L, C) -> (B, L, C)."""
-        return self.mix(*self.heads(x))
+        return self.project(self.mix(*self.heads(x)))
 
     def attend_with_scores(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Also tell how the first token of a row attends to its row.
@@ -119,7 +127,7 @@ class Attention(nn.Module):
         first = _at_least_float32(q[:, :, :1]) * self.head_dim**-0.5
         row = (first * _at_least_float32(k)).sum(-1)
         scores = row.softmax(-1).mean(1)
-        return self.mix(q, k, v), scores
+        return self.project(self.mix(q, k, v)), scores
 
     def forward(self, x: Tensor, window_size: int | None) -> Tensor:
         """Attend inside windows, or over the whole map when None.
@@ -137,8 +145,10 @@ class Attention(nn.Module):
             return self.attend(x.flatten(1, -2)).view(x.shape)
         windows = split_windows(x, window_size)
         # (N, rows, cols, size, size, C) -> (N * rows * cols, L, C)
-        mixed = self.attend(windows.flatten(3, 4).flatten(0, 2))
-        return merge_windows(mixed.view(windows.shape), *x.shape[1:3])
+        mixed = self.mix(*self.heads(windows.flatten(3, 4).flatten(0, 2)))
+        mixed = merge_windows(mixed.view(windows.shape), *x.shape[1:3])
+        # Padding is not projected: it is gone by now.
+        return self.project(mixed)
 
 
 def _at_least_float32(x: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from uniformer_mm.backbones.graphs import in_graph
+
 __all__ = ['split_tokens', 'tiles_pay']
 
 # Of 256 to 2048 hidden channels: 1 to 8 MiB in float32.
@@ -31,9 +33,7 @@ def tiles_pay(module: nn.Module, tokens: Tensor) -> bool:
         and not module.training
         and not torch.is_grad_enabled()
         and tokens.is_contiguous()
-        # A graph would fix the number of tiles.
-        and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()  # type: ignore
+        and not in_graph()
     )
 
 
