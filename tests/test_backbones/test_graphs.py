@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import shutil
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import torch
 from torch.export import Dim
 
 from tests.test_backbones.models import KINDS, build, random_input
+from uniformer_mm.backbones.attention import Attention
 
 
 @pytest.mark.parametrize('kind', list(KINDS))
@@ -49,6 +52,27 @@ def test_inductor_gives_the_same() -> None:
     with torch.no_grad():
         for a, b in zip(compiled(x), model(x), strict=True):
             torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.skipif(
+    shutil.which('g++') is None, reason='inductor needs g++ on a CPU'
+)
+def test_inductor_trains_windows() -> None:
+    """Windows of more than 8 tokens, which torch divides by in loops."""
+    torch._dynamo.reset()
+    torch.manual_seed(0)
+    model = Attention(32, 16, 0.0, 0.0)
+    other = copy.deepcopy(model)
+    x, weights = torch.rand(2, 2, 10, 12, 32).unbind(0)
+    for run in (model, torch.compile(other, fullgraph=True)):
+        (run(run(x, 9), 9) * weights).sum().backward()
+    for (name, a), b in zip(
+        model.named_parameters(), other.parameters(), strict=True
+    ):
+        atol = 1e-4 * float(a.grad.abs().max())
+        torch.testing.assert_close(
+            a.grad, b.grad, atol=atol, rtol=1e-4, msg=name
+        )
 
 
 @pytest.mark.parametrize(

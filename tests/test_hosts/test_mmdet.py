@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -137,6 +138,65 @@ def test_a_converted_detector_predicts_the_same(tmp_path: Path) -> None:
             values = plain['pred_instances'][key]
             assert len(values) > 0
             assert torch.equal(values, converted['pred_instances'][key])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which('g++') is None, reason='inductor needs g++ on a CPU'
+)
+def test_compiled_runs_are_like_others(tmp_path: Path) -> None:
+    make_toy_data(tmp_path / 'data' / 'toy', replace(IMAGES, train=8, val=4))
+    config = tmp_path / 'config.py'
+    # A shallow backbone is compiled in seconds instead of minutes.
+    config.write_text(f"""
+_base_ = {str(TOY)!r}
+model = dict(
+    backbone=dict(arch=dict(
+        _delete_=True, depths=(1, 1, 2, 1), embed_dims=(64, 128, 320, 512),
+        head_dim=64)),
+    test_cfg=dict(rcnn=dict(score_thr=0.0)))
+train_cfg = dict(max_epochs=1)
+custom_hooks = []
+default_hooks = dict(logger=dict(interval=1))
+log_processor = dict(window_size=1)
+""")
+    options = {
+        'plain': (),
+        'compiled': (
+            '--cfg-options',
+            'default_hooks.compile.type=uniformer_mm.CompileBackboneHook',
+        ),
+    }
+    losses, results = [], []
+    for name, words in options.items():
+        output = mim(
+            *('train', 'mmdet', config, '--work-dir', f'train-{name}'),
+            *words,
+            cwd=tmp_path,
+        )
+        losses.append(logged_losses(output))
+        assert ('CompileBackboneHook' in output) == (name == 'compiled')
+    for name, words in options.items():
+        mim(
+            *('test', 'mmdet', config, '--work-dir', f'test-{name}'),
+            *('--checkpoint', 'train-compiled/epoch_1.pth'),
+            *('--out', f'{name}.pkl', *words),
+            cwd=tmp_path,
+        )
+        # Written a moment ago by the host itself, so trusted.
+        results.append(mmengine.load(tmp_path / f'{name}.pkl'))
+    assert len(losses[0]) == 2
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    for plain, compiled in zip(*results, strict=True):
+        for key in ('scores', 'bboxes'):
+            values = plain['pred_instances'][key]
+            assert len(values) > 0
+            torch.testing.assert_close(
+                compiled['pred_instances'][key], values, atol=1e-3, rtol=1e-3
+            )
+    metrics = [metrics_of_mim_test(tmp_path / f'test-{n}') for n in options]
+    for key in metrics[0].keys() - {'time', 'data_time'}:
+        assert metrics[1][key] == pytest.approx(metrics[0][key], abs=2e-3)
 
 
 def coco4_options(split: str) -> list[str]:

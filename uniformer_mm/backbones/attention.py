@@ -53,13 +53,26 @@ def merge_windows(x: Tensor, h: int, w: int) -> Tensor:
     if torch.compiler.is_compiling():
         # Reshaping and slicing depend on the size of the map.
         size = x.shape[3]
-        ys = torch.arange(h, device=x.device)[:, None]
-        xs = torch.arange(w, device=x.device)
-        return x[:, ys // size, xs // size, ys % size, xs % size]
+        ys, row = _places(h, size, x.device)
+        xs, col = _places(w, size, x.device)
+        return x[:, row[:, None], col, ys[:, None], xs]
     # (N, rows, cols, size, size, C) -> (N, rows, size, cols, size, C)
     x = x.transpose(2, 3)
     # -> (N, H, W, C)
     return x.flatten(3, 4).flatten(1, 2)[:, :h, :w]
+
+
+def _places(
+    length: int, size: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Return the places of tokens in their windows, and their windows.
+
+    NOTE: not by integer division, which torch 2.9 compiles for CPUs into a
+    loop over whole windows alone, and so leaves the last places unset.
+    """
+    tokens = torch.arange(length, device=device)
+    windows = ((tokens + 0.5) / size).long()
+    return tokens - windows * size, windows
 
 
 class Attention(nn.Module):

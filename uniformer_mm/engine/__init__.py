@@ -1,10 +1,12 @@
 """MMEngine extensions of the suite; importing this registers them."""
 
+from uniformer_mm.engine.compile import CompileBackboneHook
 from uniformer_mm.engine.hooks import EvaluateFirstHook
 from uniformer_mm.engine.optim import LayerDecayOptimWrapperConstructor
 from uniformer_mm.engine.runner import DataCheckRunner
 
 __all__ = [
+    'CompileBackboneHook',
     'DataCheckRunner',
     'EvaluateFirstHook',
     'LayerDecayOptimWrapperConstructor',
