@@ -22,6 +22,7 @@ import re
 import sys
 from pathlib import Path
 
+from generated import filled, markdown_table
 from model_results import (
     FOLDERS,
     Model,
@@ -33,22 +34,7 @@ from model_results import (
 )
 
 ROOT = Path(__file__).parents[1]
-BEGIN = '<!-- begin: written by tools/model_tables.py -->'
-END = '<!-- end -->'
-
-
-def markdown_table(rows: list[dict[str, str]]) -> str:
-    """Rows as a padded table; columns that are empty throughout are left."""
-    titles = [t for t in rows[0] if any(row[t] for row in rows)]
-    lines = [titles, *([row[t] for t in titles] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ['-' * width for width in widths])
-    return '\n'.join(
-        '| '
-        + ' | '.join(c.ljust(w) for c, w in zip(line, widths, strict=True))
-        + ' |'
-        for line in lines
-    )
+TOOL = 'tools/model_tables.py'
 
 
 def folder_tables(configs: Path, folder: str, models: list[Model]) -> str:
@@ -131,20 +117,6 @@ def overview(rows: dict[str, list[Row]]) -> str:
     )
 
 
-def filled(path: Path, content: str) -> str:
-    """Text of the file at ``path`` with ``content`` between the marks.
-
-    Raises:
-        ValueError: It has not both marks, once each.
-    """
-    text = path.read_text()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in after or END in after:
-        raise ValueError(f'{path} must hold {BEGIN!r} and {END!r}, once each')
-    return f'{before}{BEGIN}\n\n{content}\n\n{END}{after}'
-
-
 def folder_outputs(
     configs: Path, folder: str, models: list[Model]
 ) -> dict[Path, str]:
@@ -152,7 +124,7 @@ def folder_outputs(
     readme = configs / folder / 'README.md'
     return {
         configs / folder / 'metafile.yml': metafile(folder, models),
-        readme: filled(readme, folder_tables(configs, folder, models)),
+        readme: filled(readme, TOOL, folder_tables(configs, folder, models)),
     }
 
 
@@ -160,7 +132,7 @@ def overview_outputs(configs: Path) -> dict[Path, str]:
     """The same of the file above all folders."""
     rows = {folder: read_rows(configs, folder) for folder in FOLDERS}
     readme = configs / 'README.md'
-    return {readme: filled(readme, overview(rows))}
+    return {readme: filled(readme, TOOL, overview(rows))}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
-from torch import nn
 
-from benchmarks.official import OfficialUniFormer
-from benchmarks.official_light import OfficialUniFormerLight
+from benchmarks.modes import official_of
 from tests.golden_cases import GoldenCase
 from tests.test_backbones.models import KINDS, random_input
 from tests.test_backbones.models import build as build_tiny
@@ -17,23 +13,6 @@ from tests.test_backbones.test_golden import CASES, DENSE, backbone_of, build
 
 # There is no released model with split attention; the yardstick has none.
 NAMES = [name for name in CASES if 'split' not in name]
-
-
-def official_of(ours: Any) -> nn.Module:
-    """The official form of our backbone, with its weights."""
-    arguments: dict[str, Any] = {'ndim': ours.ndim, 'out_norm': ours.out_norm}
-    if ours.spec.light:
-        model = OfficialUniFormerLight(ours.spec, **arguments)
-    else:
-        model = OfficialUniFormer(
-            ours.spec,
-            attention=ours.attention,
-            window_size=ours.window_size,
-            **arguments,
-        )
-    model.load_state_dict(ours.state_dict())
-    assert list(model.state_dict()) == list(ours.state_dict())
-    return model.train(ours.training)
 
 
 @pytest.mark.parametrize('golden', NAMES, indirect=True)

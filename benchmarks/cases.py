@@ -1,0 +1,211 @@
+"""What is measured: models, shapes, passes, and named selections of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ['MODELS', 'PASSES', 'SUITES', 'Case', 'parse_shape']
+
+PASSES = ('forward', 'training')
+DTYPES = ('fp32', 'tf32', 'bf16', 'fp16')
+
+# Our models: the class's arguments. ``h14``, ``w14`` as the paper names them.
+OURS: Mapping[str, Mapping[str, Any]] = {
+    'uniformer-s': {'arch': 'small'},
+    'uniformer-s-h14': {'arch': 'small', 'attention': 'hybrid'},
+    'uniformer-s-w14': {'arch': 'small', 'attention': 'window'},
+    'uniformer-s-plus': {'arch': 'small_plus'},
+    'uniformer-b': {'arch': 'base'},
+    'uniformer-b-h14': {'arch': 'base', 'attention': 'hybrid'},
+    'uniformer-xxs': {'arch': 'xxs'},
+    'uniformer-xs': {'arch': 'xs'},
+    'uniformer-s-video': {'arch': 'small', 'ndim': 3},
+    'uniformer-s-video-split': {
+        'arch': 'small',
+        'ndim': 3,
+        'attention': 'split',
+    },
+}
+# Peers: timm's name and arguments. ``vitdet-b`` is SAM's image encoder, a
+# ViTDet: windows of 14 tokens and four global blocks, one map of stride 16.
+PEERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    'swin-t': ('swin_tiny_patch4_window7_224', {'strict_img_size': False}),
+    'swin-s': ('swin_small_patch4_window7_224', {'strict_img_size': False}),
+    'convnext-t': ('convnext_tiny', {}),
+    'convnext-s': ('convnext_small', {}),
+    'nextvit-s': ('nextvit_small', {}),
+    'pvt-v2-b2': ('pvt_v2_b2', {}),
+    'vitdet-b': ('samvit_base_patch16', {'out_indices': (-1,)}),
+}
+MODELS = (*OURS, *PEERS)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to measure, in all of the modes that are asked for.
+
+    Args:
+        model (str): One of ``MODELS``.
+        shape (tuple[int]): (H, W) or (T, H, W), pixels and frames.
+        batch (int): Images or videos, >= 1.
+        direction (str): 'forward' (evaluation, no gradients) or 'training'
+            (forward and backward).
+        dtype (str): 'fp32'; 'tf32' (fp32 with tensor cores); 'bf16', 'fp16'
+            (weights cast, in training autocast).
+
+    Raises:
+        ValueError: An argument breaks its rule.
+    """
+
+    model: str
+    shape: tuple[int, ...]
+    batch: int
+    direction: str = 'forward'
+    dtype: str = 'fp32'
+
+    def __post_init__(self) -> None:
+        for name, value, choices in (
+            ('model', self.model, MODELS),
+            ('direction', self.direction, PASSES),
+            ('dtype', self.dtype, DTYPES),
+        ):
+            if value not in choices:
+                raise ValueError(
+                    f'unknown {name} {value!r}; choose one of {list(choices)}'
+                )
+        axes = 3 if '-video' in self.model else 2
+        if len(self.shape) != axes or min(self.shape) < 1:
+            raise ValueError(
+                f'shape must be {axes} positive numbers for {self.model}, got '
+                f'{self.shape}'
+            )
+        if self.batch < 1:
+            raise ValueError(f'batch must be >= 1, got {self.batch}')
+
+    @property
+    def shape_name(self) -> str:
+        """The shape as '800x1344' or '16x224x224'."""
+        return 'x'.join(map(str, self.shape))
+
+
+def parse_shape(text: str) -> tuple[int, ...]:
+    """Return the shape that 'HxW' or 'TxHxW' names.
+
+    Raises:
+        ValueError: ``text`` is no such thing.
+    """
+    try:
+        return tuple(int(part) for part in text.split('x'))
+    except ValueError:
+        raise ValueError(
+            f"shape must be written as '800x1344' or '16x224x224', got "
+            f'{text!r}'
+        ) from None
+
+
+DETECTION, SEGMENTATION = (800, 1344), (512, 512)
+PANORAMA, POSE, CLASSES = (512, 2048), (256, 192), (224, 224)
+CLIP = (16, 224, 224)
+SMALL_PEERS = ('swin-t', 'convnext-t', 'nextvit-s', 'pvt-v2-b2')
+# What is known by its accuracy at 224 x 224.
+FOR_CLASSES = (
+    'uniformer-xxs',
+    'uniformer-xs',
+    'uniformer-s',
+    'uniformer-s-plus',
+    'uniformer-b',
+    'swin-s',
+    'convnext-s',
+    *SMALL_PEERS,
+)
+
+# The figures that the project holds itself to.
+_TARGETS = (
+    Case('uniformer-s-h14', DETECTION, 1),
+    Case('uniformer-s', DETECTION, 1),
+    Case('uniformer-s', POSE, 8),
+    Case('uniformer-s-h14', DETECTION, 1, 'training'),
+    Case('uniformer-s', POSE, 8, 'training'),
+)
+_CPU = (
+    *_TARGETS,
+    Case('uniformer-s-h14', SEGMENTATION, 1),
+    Case('uniformer-s', SEGMENTATION, 1),
+    Case('uniformer-s-h14', PANORAMA, 1),
+    *(Case(model, CLASSES, 1) for model in FOR_CLASSES),
+    Case('uniformer-s', CLASSES, 16),
+    Case('uniformer-s', CLASSES, 8, 'training'),
+    Case('uniformer-s-video', CLIP, 1),
+    *(Case(peer, SEGMENTATION, 1) for peer in SMALL_PEERS),
+    *(Case(peer, DETECTION, 1) for peer in (*SMALL_PEERS, 'vitdet-b')),
+)
+_GPU = tuple(
+    case
+    for dtype in ('tf32', 'bf16', 'fp16')
+    for case in (
+        *(
+            Case(model, shape, batch, direction, dtype)
+            for direction in PASSES
+            for model, shape, batch in (
+                ('uniformer-s-h14', DETECTION, 1),
+                ('uniformer-s-h14', DETECTION, 8),
+                ('uniformer-s', DETECTION, 1),
+                ('uniformer-s', DETECTION, 8),
+                ('uniformer-s', POSE, 64),
+                ('uniformer-s', CLASSES, 64),
+            )
+        ),
+        Case('uniformer-b-h14', DETECTION, 1, 'forward', dtype),
+        Case('uniformer-s-h14', SEGMENTATION, 16, 'training', dtype),
+        Case('uniformer-s-h14', PANORAMA, 1, 'forward', dtype),
+        *(Case(model, CLASSES, 1, 'forward', dtype) for model in FOR_CLASSES),
+        Case('uniformer-xxs', CLASSES, 64, 'forward', dtype),
+        Case('uniformer-s-video', CLIP, 8, 'forward', dtype),
+        Case('uniformer-s-video', CLIP, 8, 'training', dtype),
+        *(
+            Case(peer, shape, batch, 'forward', dtype)
+            for peer in (*SMALL_PEERS, 'vitdet-b')
+            for shape, batch in ((DETECTION, 1), (CLASSES, 64))
+        ),
+    )
+)
+
+# How cost grows with pixels and frames, in each mode of attention: the small
+# first.
+SIDES, FRAMES = (256, 512, 768, 1024, 1536, 2048), (4, 8, 16, 32, 64)
+IMAGE_GROWTH = (
+    'uniformer-s',
+    'uniformer-s-h14',
+    'uniformer-s-w14',
+    'uniformer-xs',
+)
+VIDEO_GROWTH = ('uniformer-s-video', 'uniformer-s-video-split')
+_GROWTH = (
+    *(Case(m, (n, n), 1) for n in SIDES for m in IMAGE_GROWTH),
+    *(Case(m, (t, 224, 224), 1) for t in FRAMES for m in VIDEO_GROWTH),
+)
+_MEMORY = tuple(
+    Case(model, shape, batch, 'training')
+    for model, shape, batch in (
+        ('uniformer-s-h14', DETECTION, 1),
+        ('uniformer-s', DETECTION, 1),
+        ('uniformer-s', SEGMENTATION, 2),
+        ('uniformer-s-video', CLIP, 1),
+    )
+)
+
+SUITES: Mapping[str, tuple[Case, ...]] = {
+    'quick': (
+        Case('uniformer-s-h14', CLASSES, 1),
+        Case('uniformer-s', POSE, 2, 'training'),
+    ),
+    'targets': _TARGETS,
+    'cpu': _CPU,
+    'gpu': _GPU,
+    'growth': _GROWTH,
+    'memory': _MEMORY,
+    'full': tuple(dict.fromkeys((*_CPU, *_GPU))),
+}
+"""Selections of cases by name, the most important first."""

@@ -1,0 +1,254 @@
+"""Write the tables and plots of all measurements.
+
+Usage: python -m benchmarks.report [--check]
+
+From benchmarks/results/*.csv, one file per machine, come what is between the
+marks in README.md and benchmarks/README.md, and the plots in benchmarks/plots.
+With --check nothing is written, and the exit code is 1 if something is out of
+date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+
+from benchmarks.cases import IMAGE_GROWTH, PEERS, SUITES, VIDEO_GROWTH
+from benchmarks.growth import (
+    LAST,
+    cost_points,
+    exponent,
+    growth_rows,
+    size_of,
+)
+from benchmarks.modes import BASELINE, MODES
+from benchmarks.plots import accuracy_plot, growth_plot, size_plot
+from benchmarks.table import Row, read_rows
+from tools.generated import filled, markdown_table
+
+__all__ = ['main', 'outputs']
+
+HERE = Path(__file__).parent
+TOOL = 'benchmarks.report'
+
+
+def outputs(folder: Path = HERE) -> dict[Path, str]:
+    """Return what is to stand in which file.
+
+    Args:
+        folder: Of the benchmarks, below that of the project.
+
+    Raises:
+        ValueError: A table of measurements, or a README.md, is malformed.
+    """
+    accuracy = read_accuracy(folder / 'accuracy.csv')
+    files: dict[Path, str] = {}
+    parts: list[str] = []
+    highlights: list[str] = []
+    for path in sorted((folder / 'results').glob('*.csv')):
+        rows = read_rows(path)
+        parts += [f'## {rows[0].device}', *sections(rows)]
+        highlights += [machine(rows), markdown_table(list(targets(rows)))]
+        for dtype in dict.fromkeys(row.dtype for row in rows):
+            plots = {
+                'sizes': size_plot(rows, 1, dtype),
+                'accuracy': accuracy_plot(rows, accuracy, '224x224', 1, dtype),
+            }
+            if dtype == 'fp32':
+                plots['growth'] = growth_plot(rows)
+            for name, svg in plots.items():
+                plot = folder / 'plots' / f'{path.stem}-{dtype}-{name}.svg'
+                files[plot] = svg
+                parts.append(f'![{name}, {dtype}](plots/{plot.name})')
+    for readme, text in (
+        (folder / 'README.md', parts),
+        (folder.parent / 'README.md', highlights),
+    ):
+        files[readme] = filled(readme, TOOL, '\n\n'.join(text))
+    return files
+
+
+def read_accuracy(path: Path) -> dict[str, float]:
+    """Return the published top-1 in percent, by model."""
+    with path.open(newline='') as file:
+        rows = csv.DictReader(file)
+        return {row['model']: float(row['top1']) for row in rows}
+
+
+def sections(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield the parts about one machine, Markdown."""
+    commits = ', '.join(dict.fromkeys(row.commit for row in rows))
+    yield f'{machine(rows)} Commits: {commits}.'
+    for direction, title in (
+        ('forward', 'Forward'),
+        ('training', 'Forward and backward'),
+    ):
+        ours = [
+            row
+            for row in rows
+            if row.direction == direction
+            and row.model not in PEERS
+            and row.ratio_to_baseline is not None
+        ]
+        if ours:
+            yield f'### {title}, beside the official formulation'
+            yield markdown_table([against_baseline(row) for row in ours])
+    peers = [
+        row for row in rows if row.direction == 'forward' and row.mode in PEER
+    ]
+    if peers:
+        yield '### Forward, beside peers'
+        peers.sort(key=lambda row: (row.dtype, size_of(row), row.batch))
+        yield markdown_table([against_peers(row) for row in peers])
+    growth = list(exponents(rows))
+    if growth:
+        yield '### How cost grows'
+        yield markdown_table(growth)
+
+
+def machine(rows: Sequence[Row]) -> str:
+    """Return what the measurements were made on, a sentence."""
+    first = rows[0]
+    return f'{first.device}, {first.threads} threads, torch {first.torch}.'
+
+
+def targets(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
+    """Yield lines of README.md: our forms beside the official formulation."""
+    for model, shape, batch, direction in dict.fromkeys(
+        (case.model, case.shape_name, case.batch, case.direction)
+        for case in SUITES['targets']
+    ):
+        for dtype in dict.fromkeys(row.dtype for row in rows):
+            forms = {
+                row.mode: row
+                for row in rows
+                if (row.model, row.shape, row.batch, row.direction, row.dtype)
+                == (model, shape, batch, direction, dtype)
+            }
+            if BASELINE not in forms:
+                continue
+            yield {
+                'model': model,
+                'input': f'{batch} x {shape}',
+                'pass': direction,
+                'dtype': dtype,
+                'official (ms)': milliseconds(forms[BASELINE]),
+                **{
+                    f'{mode}, times as fast': (
+                        f'{forms[mode].ratio_to_baseline:.2f}'
+                        if mode in forms
+                        else ''
+                    )
+                    for mode in MODES[1:]
+                },
+                'memory of eager': share_of_memory(forms),
+            }
+
+
+def share_of_memory(forms: Mapping[str, Row]) -> str:
+    """Return the peak of eager over that of the baseline."""
+    peaks = [
+        forms[mode].peak_mem_mib if mode in forms else None
+        for mode in ('eager', BASELINE)
+    ]
+    if peaks[0] is None or peaks[1] is None:
+        return ''
+    return f'{peaks[0] / peaks[1]:.2f}'
+
+
+PEER = ('eager', 'deployed', 'compiled', 'cudagraphs', 'deployed+compiled')
+
+
+def against_baseline(row: Row) -> dict[str, str]:
+    """Return a line of the table that has the baseline in it."""
+    return {
+        'model': row.model,
+        'input': f'{row.batch} x {row.shape}',
+        'dtype': row.dtype,
+        'mode': row.mode,
+        'ms': milliseconds(row),
+        'times as fast': f'{row.ratio_to_baseline:.2f}',
+        'MiB': '' if row.peak_mem_mib is None else f'{row.peak_mem_mib:.0f}',
+        'of a GEMM': f'{row.flop_per_s / row.gemm_flop_per_s:.2f}',
+    }
+
+
+def against_peers(row: Row) -> dict[str, str]:
+    """Return a line of the table that has peers in it."""
+    return {
+        'input': f'{row.batch} x {row.shape}',
+        'dtype': row.dtype,
+        'model': row.model,
+        'mode': row.mode,
+        'ms': milliseconds(row),
+        'images/s': f'{row.images_per_s:.3g}',
+        'MiB': '' if row.peak_mem_mib is None else f'{row.peak_mem_mib:.0f}',
+        'GFLOPs': f'{row.flops / row.batch / 1e9:.1f}',
+    }
+
+
+def milliseconds(row: Row) -> str:
+    """Median and spread."""
+    return f'{row.median_s * 1e3:.4g} ± {row.iqr_s * 1e3:.2g}'
+
+
+def exponents(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
+    """Yield the lines of the table of growth."""
+    chosen = growth_rows(rows)
+    for model, mode in product(
+        (*IMAGE_GROWTH, *VIDEO_GROWTH), ('eager', BASELINE)
+    ):
+        times, memory = (
+            cost_points(chosen, model, mode, what)
+            for what in ('seconds', 'MiB')
+        )
+        slopes = exponent(times), exponent(memory)
+        if slopes[0] is None:
+            continue
+        yield {
+            'model': model,
+            'mode': mode,
+            'with': 'pixels' if model in IMAGE_GROWTH else 'frames',
+            'from': f'{times[-LAST][0]:.0f}',
+            'to': f'{times[-1][0]:.0f}',
+            'exponent of time': f'{slopes[0]:.2f}',
+            'of memory': '' if slopes[1] is None else f'{slopes[1]:.2f}',
+        }
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Write the files, or check them; see the module docstring."""
+    parser = argparse.ArgumentParser(
+        prog='python -m benchmarks.report',
+        description=__doc__.partition('\n')[0],
+    )
+    parser.add_argument('--check', action='store_true')
+    check = parser.parse_args(words).check
+    try:
+        files = outputs()
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f'benchmarks.report: {error}\n')
+        return 1
+    stale = [
+        path
+        for path, text in files.items()
+        if not path.is_file() or path.read_text() != text
+    ]
+    for path in stale:
+        if check:
+            sys.stderr.write(
+                f'benchmarks.report: {path.relative_to(HERE.parent)} is out of date; '
+                'run `python -m benchmarks.report`\n'
+            )
+            continue
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(files[path])
+    return int(check and bool(stale))
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
