@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.candidates import CANDIDATES
 from benchmarks.cases import OURS, PEERS, Case
 from benchmarks.official import OfficialUniFormer
 from benchmarks.official_light import OfficialUniFormerLight
@@ -29,7 +28,7 @@ COMPILERS: Mapping[str, Mapping[str, Any]] = {
     'cudagraphs': {'mode': 'reduce-overhead'},
     'autotuned': {'mode': 'max-autotune'},
 }
-STEPS = (*CANDIDATES, 'checkpointed', 'deployed', *COMPILERS)
+STEPS = ('checkpointed', 'deployed', *COMPILERS)
 MODES = (BASELINE, 'eager', 'deployed', 'compiled', 'deployed+compiled')
 
 
@@ -89,7 +88,6 @@ class Models:
         else:
             model = copy.deepcopy(self.plain)
         steps = [] if mode in (BASELINE, 'eager') else mode.split('+')
-        compilers = [step for step in steps if step in COMPILERS]
         if 'checkpointed' in steps:
             model.num_checkpointed = model.spec.depths
         if 'deployed' in steps:
@@ -98,10 +96,8 @@ class Models:
             model.to(DTYPES.get(self.case.dtype, torch.float32))
         model.to(self.device)
         for step in steps:
-            if step in CANDIDATES:
-                model = CANDIDATES[step](model)
-        for step in compilers:
-            model.compile(**COMPILERS[step])
+            if step in COMPILERS:
+                model.compile(**COMPILERS[step])
         return model
 
     def call(self, model: nn.Module, x: Tensor) -> Callable[[], Any]:

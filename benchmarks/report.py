@@ -240,9 +240,10 @@ def main(words: Sequence[str] | None = None) -> int:
     ]
     for path in stale:
         if check:
+            name = path.relative_to(HERE.parent)
             sys.stderr.write(
-                f'benchmarks.report: {path.relative_to(HERE.parent)} is out of date; '
-                'run `python -m benchmarks.report`\n'
+                f'benchmarks.report: {name} is out of date; run '
+                '`python -m benchmarks.report`\n'
             )
             continue
         path.parent.mkdir(exist_ok=True)
