@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import re
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,14 +138,31 @@ def main(words: Sequence[str] | None = None) -> int:
             names = [f'{c.model} {c.shape_name}' for c in cases[i:]]
             print(f'the budget is spent; not measured: {", ".join(names)}')
             return 1
-        share = left / (len(cases) - i)
-        rows = measure(case, options.modes, replace(settings, budget_s=share))
+        share = replace(settings, budget_s=left / (len(cases) - i))
+        rows = measure_apart(case, options.modes, share, options.threads)
         for row in rows:
             print(describe(row), flush=True)
         old = read_rows(path) if path.exists() else []
         write_rows(path, replace_rows(old, rows))
     print(path)
     return 0
+
+
+def measure_apart(
+    case: Case, modes: Sequence[str], settings: Settings, threads: int | None
+) -> list[Row]:
+    """Measure in a process of its own, as fresh as a user's.
+
+    What ran before changes how the C library hands out memory, and so times.
+
+    Raises:
+        ValueError: As ``measure``.
+    """
+    context = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(1, context) as pool:
+        if threads is not None:
+            pool.submit(torch.set_num_threads, threads).result()
+        return pool.submit(measure, case, modes, settings).result()
 
 
 def describe(row: Row) -> str:

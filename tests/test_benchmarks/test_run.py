@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import measure as measuring
 from benchmarks.cases import DTYPES, OURS, PASSES, PEERS, SUITES, Case
 from benchmarks.measure import check_outputs, count_flops
 from benchmarks.memory import bytes_of, peak_bytes
@@ -19,11 +18,6 @@ from benchmarks.timing import interleave
 
 CPU = torch.device('cpu')
 SMALL = 'uniformer-xxs:64x96:2'
-
-
-@pytest.fixture(autouse=True)
-def _small_gemm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(measuring.GEMM_SIZE, 'cpu', 64)
 
 
 def run(path: Path, *words: str) -> int:

@@ -16,9 +16,9 @@ from uniformer_mm.backbones.graphs import in_graph
 
 __all__ = ['split_tokens', 'tiles_pay']
 
-# Of 256 to 2048 hidden channels: 4 to 32 MiB in float32. Smaller tiles are no
+# Of 256 to 2048 hidden channels: 2 to 16 MiB in float32. Smaller tiles are no
 # faster, and each parallel loop waits long where other programs run as well.
-TOKENS_PER_THREAD = 4096
+TOKENS_PER_THREAD = 2048
 
 
 def tiles_pay(module: nn.Module, tokens: Tensor) -> bool:
