@@ -22,11 +22,7 @@ OURS: Mapping[str, Mapping[str, Any]] = {
     'uniformer-xxs': {'arch': 'xxs'},
     'uniformer-xs': {'arch': 'xs'},
     'uniformer-s-video': {'arch': 'small', 'ndim': 3},
-    'uniformer-s-video-split': {
-        'arch': 'small',
-        'ndim': 3,
-        'attention': 'split',
-    },
+    'uniformer-s-video-split': {'arch': 'small', 'ndim': 3, 'split': True},
 }
 # Peers: timm's name and arguments. ``vitdet-b`` is SAM's image encoder, a
 # ViTDet: windows of 14 tokens and four global blocks, one map of stride 16.

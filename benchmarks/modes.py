@@ -66,7 +66,7 @@ class Models:
             return mode in ('eager', *COMPILERS)
         if mode == BASELINE:
             # Officially split attention is not released.
-            return OURS[self.case.model].get('attention') != 'split'
+            return not OURS[self.case.model].get('split')
         if self.case.direction == 'forward':
             return 'checkpointed' not in steps
         return not steps & {'deployed', 'frozen'}

@@ -142,6 +142,16 @@ def test_every_suite_is_of_known_cases() -> None:
     assert {c.model for c in SUITES['growth']} < set(OURS)
 
 
+@pytest.mark.parametrize('model', list(OURS))
+def test_every_model_can_be_built(model: str) -> None:
+    shape = (4, 32, 32) if '-video' in model else (32, 32)
+    with torch.device('meta'):
+        models = Models(Case(model, shape, 1), torch.device('meta'))
+        assert models.applies('baseline') == ('split' not in model)
+        if models.applies('baseline'):
+            models.build('baseline')
+
+
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
