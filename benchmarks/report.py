@@ -94,6 +94,7 @@ def sections(rows: Sequence[Row]) -> Iterator[str]:
             and row.model not in PEERS
             and row.ratio_to_baseline is not None
         ]
+        ours.sort(key=lambda row: (row.dtype, size_of(row), row.model))
         if ours:
             yield f'### {title}, beside the official formulation'
             yield markdown_table([against_baseline(row) for row in ours])
@@ -193,7 +194,8 @@ def against_peers(row: Row) -> dict[str, str]:
 
 def milliseconds(row: Row) -> str:
     """Median and spread."""
-    return f'{row.median_s * 1e3:.4g} ± {row.iqr_s * 1e3:.2g}'
+    spread = float(f'{row.iqr_s * 1e3:.2g}')
+    return f'{row.median_s * 1e3:.4g} ± {spread:g}'
 
 
 def exponents(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
