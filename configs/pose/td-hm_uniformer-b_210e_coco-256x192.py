@@ -1,3 +1,4 @@
+# UniFormer-B at 256x192.
 _base_ = 'td-hm_uniformer-s_210e_coco-256x192.py'
 
 model = dict(

@@ -1,3 +1,4 @@
+# UniFormer-B at 384x288.
 _base_ = 'td-hm_uniformer-s_210e_coco-384x288.py'
 
 model = dict(

@@ -1,3 +1,4 @@
+# UniFormer-B at 448x320.
 _base_ = 'td-hm_uniformer-s_210e_coco-448x320.py'
 
 model = dict(

@@ -1,3 +1,4 @@
+# UniFormer-S at 384x288.
 _base_ = 'td-hm_uniformer-s_210e_coco-256x192.py'
 
 codec = dict(

@@ -1,3 +1,4 @@
+# UniFormer-S at 448x320.
 _base_ = 'td-hm_uniformer-s_210e_coco-256x192.py'
 
 # sigma is 3 as at 384x288, not scaled with the size.

@@ -53,8 +53,9 @@ def by_formula(sides: tuple[int, int], window: int | None) -> int:
             if window and i == 2:
                 row = window**2
                 padded = math.ceil(h / window) * math.ceil(w / window) * row
-            block = length * (9 * dim + mlp)
-            block += padded * (4 * dim**2 + 2 * row * dim)
+            # Padding is projected to keys and values, but not back.
+            block = length * (9 * dim + dim**2 + mlp)
+            block += padded * (3 * dim**2 + 2 * row * dim)
         total += depth * block
     return total
 

@@ -179,7 +179,7 @@ def test_the_class_token_beside_the_maps(kind: str) -> None:
         plain = build(kind, out_indices=(2, 3)).eval()
         plain.load_state_dict(model.state_dict(), strict=False)
         _, state = plain.forward_features(x)
-    assert all(map(torch.equal, maps, plain(x)))
+        assert all(map(torch.equal, maps, plain(x)))
     token = state.cls_token[:, 0]
     # Layer norm with eps 1e-5, written out.
     centred = token - token.mean(1, keepdim=True)
