@@ -23,13 +23,20 @@ COMPILERS: Mapping[str, Mapping[str, Any]] = {
     'compiled': {},
     # One graph for all sizes, as for a data set of photographs.
     'dynamic': {'dynamic': True},
-    # Weights are constants, packed for the kernel: inference on a CPU.
+    # Weights are constants, laid out for the kernels: inference on a CPU.
     'frozen': {'options': {'freezing': True}},
     'cudagraphs': {'mode': 'reduce-overhead'},
     'autotuned': {'mode': 'max-autotune'},
 }
 STEPS = ('checkpointed', 'deployed', *COMPILERS)
-MODES = (BASELINE, 'eager', 'deployed', 'compiled', 'deployed+compiled')
+MODES = (
+    BASELINE,
+    'eager',
+    'deployed',
+    'compiled',
+    'deployed+compiled',
+    'deployed+frozen',
+)
 
 
 def check_mode(mode: str) -> None:
@@ -98,6 +105,8 @@ class Models:
         for step in steps:
             if step in COMPILERS:
                 model.compile(**COMPILERS[step])
+            if step == 'frozen':
+                freeze(model, self.input())
         return model
 
     def call(self, model: nn.Module, x: Tensor) -> Callable[[], Any]:
@@ -120,6 +129,18 @@ class Models:
             torch.autograd.backward([out.float().mean() for out in outs])
 
         return forward if self.case.direction == 'forward' else training
+
+
+def freeze(model: nn.Module, x: Tensor) -> None:
+    """Let a compiled model take its weights for constants, for such inputs.
+
+    As ``TORCHINDUCTOR_FREEZING=1`` does for all models of a process. The
+    option of ``torch.compile`` alone comes too late: after its tracing.
+    """
+    from torch._inductor import config
+
+    with config.patch(freezing=True), torch.no_grad():
+        model(x)
 
 
 def build_plain(case: Case) -> nn.Module:

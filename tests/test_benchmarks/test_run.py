@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from benchmarks.cases import DTYPES, OURS, PASSES, PEERS, SUITES, Case
 from benchmarks.measure import check_outputs, count_flops
@@ -176,3 +178,24 @@ def test_wrong_modes_and_selections() -> None:
     with pytest.raises(ValueError, match='no case of the suite has models'):
         select(SUITES['quick'], models=['swin-t'])
     assert replace_rows([], []) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which('g++') is None, reason='inductor needs g++ on a CPU'
+)
+def test_frozen_weights_are_laid_out_anew() -> None:
+    models = Models(parse_case('uniformer-s:64x64:2'), CPU)
+    built = {
+        mode: models.build(mode) for mode in ('baseline', 'deployed+frozen')
+    }
+    check_outputs(built, models.input())
+    layers = [
+        m
+        for m in built['deployed+frozen'].modules()
+        if isinstance(m, nn.Linear)
+    ]
+    assert len(layers) > 10
+    for layer in layers:
+        layer.weight.zero_()
+    check_outputs(built, models.input())
