@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from uniformer_mm.backbones.convs import BATCH_NORMS, CONVS, per_axis
+from uniformer_mm.backbones.recompute import gelu_then, recomputing_pays
 
 __all__ = [
     'ConvEmbed',
@@ -91,7 +92,13 @@ class Mlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a tensor of the input's shape."""
-        return self.drop(self.fc2(self.drop(self.act(self.fc1(x)))))
+        x = self.fc1(x)
+        if recomputing_pays(self.act, x):
+            return self.drop(gelu_then(self._project, x))
+        return self.drop(self._project(self.act(x)))
+
+    def _project(self, x: Tensor) -> Tensor:
+        return self.fc2(self.drop(x))
 
 
 class PatchEmbed(nn.Module):

@@ -1,0 +1,100 @@
+"""GELU whose output is not kept for the backward pass, but computed again.
+
+A layer after a GELU needs the GELU's output for its gradients, and the GELU
+needs its own input: two activations of an MLP's hidden width, the widest of
+all. The one follows from the other by one cheap operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import Function
+from torch.autograd.graph import saved_tensors_hooks
+
+from uniformer_mm.backbones.graphs import in_graph
+
+__all__ = ['gelu_then', 'recomputing_pays']
+
+
+def recomputing_pays(act: nn.Module, x: Tensor) -> bool:
+    """Whether ``gelu_then`` may and should stand for ``act`` in training.
+
+    Compilers choose by themselves what they compute again.
+    """
+    return (
+        act.training
+        and type(act) is nn.GELU
+        and act.approximate == 'none'
+        and torch.is_grad_enabled()
+        and x.requires_grad
+        and not in_graph()
+        and _has_address(x)
+    )
+
+
+def _has_address(x: Tensor) -> bool:
+    """Whether ``x`` holds values itself: not inside of ``torch.func``."""
+    if type(x) is not Tensor:
+        return False
+    try:
+        x.data_ptr()
+    except RuntimeError:
+        return False
+    return True
+
+
+def gelu_then(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Return ``layer(gelu(x))``, and keep ``x`` alone for the backward pass.
+
+    What ``layer`` saves of its input, whole or as a view, is replaced; its
+    other tensors are not. Gradients are the same to the last bit.
+    """
+    y: Tensor = _Gelu.apply(x)  # type: ignore[no-untyped-call]
+    node, address, numel = y.grad_fn, y.data_ptr(), y.numel()
+
+    def pack(saved: Tensor) -> Any:
+        if (saved.data_ptr(), saved.numel()) == (address, numel):
+            return saved.size(), saved.stride()
+        return saved
+
+    def unpack(packed: Any) -> Tensor:
+        if isinstance(packed, Tensor):
+            return packed
+        return F.gelu(_input_of(node)).as_strided(*packed)
+
+    with saved_tensors_hooks(pack, unpack):
+        return layer(y)
+
+
+class _Gelu(Function):
+    """GELU, whose node hands out its input."""
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return F.gelu(x)
+
+    @staticmethod
+    def setup_context(
+        ctx: Any, inputs: tuple[Tensor], _output: Tensor
+    ) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.unpacked = None
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        x = _input_of(ctx)
+        ctx.unpacked = None
+        return torch.ops.aten.gelu_backward(grad, x)
+
+
+def _input_of(node: Any) -> Tensor:
+    # Activation checkpoints let each saved tensor be unpacked only once.
+    if node.unpacked is None:
+        (node.unpacked,) = node.saved_tensors
+    x: Tensor = node.unpacked
+    return x
