@@ -134,7 +134,11 @@ _CPU = (
     Case('uniformer-s', CLASSES, 16),
     Case('uniformer-s', CLASSES, 8, 'training'),
     Case('uniformer-s-video', CLIP, 1),
+    Case('uniformer-s', CLASSES, 1, 'forward', 'bf16'),
+    Case('uniformer-s', CLASSES, 1, 'forward', 'fp16'),
+    *(Case(peer, POSE, 8) for peer in SMALL_PEERS),
     *(Case(peer, SEGMENTATION, 1) for peer in SMALL_PEERS),
+    *(Case(peer, PANORAMA, 1) for peer in SMALL_PEERS),
     *(Case(peer, DETECTION, 1) for peer in (*SMALL_PEERS, 'vitdet-b')),
 )
 _GPU = tuple(
