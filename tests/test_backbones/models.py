@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from uniformer_mm import UniFormer, UniFormerLight
 
@@ -44,3 +44,33 @@ def random_input(kind: str, n: int, h: int, w: int, t: int = 4) -> Tensor:
     torch.manual_seed(1)
     frames = (t,) if KINDS[kind][1].get('ndim') == 3 else ()
     return torch.rand(n, 3, *frames, h, w)
+
+
+def random_loss(outs: tuple[Tensor, ...]) -> Tensor:
+    """A random combination of outputs, the mean over the batch.
+
+    Sums and squares of normalised outputs hardly depend on the model.
+    """
+    generator = torch.Generator().manual_seed(2)
+    return sum(
+        (out * torch.randn(out.shape[1:], generator=generator)).sum()
+        / len(out)
+        for out in outs
+    )
+
+
+def assert_same_gradients(
+    got: nn.Module, expected: nn.Module, tolerance: float = 1e-4
+) -> None:
+    """Compare relative to the largest gradient of each parameter.
+
+    Those of biases before batch norms are zero but for rounding.
+    """
+    sizes = [p.grad.abs().max() for p in expected.parameters()]
+    largest = max(sizes)
+    assert sum(size > 1e-3 * largest for size in sizes) > 0.5 * len(sizes)
+    for (name, a), b, size in zip(
+        got.named_parameters(), expected.parameters(), sizes, strict=True
+    ):
+        error = (a.grad - b.grad).abs().max()
+        assert error <= tolerance * max(size, 0.1 * largest), name

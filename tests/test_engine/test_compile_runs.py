@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch._inductor.config
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.runner import Runner
 from torch import Tensor, nn
@@ -39,7 +40,7 @@ class Count(BaseMetric):
         return {'count': sum(results)}
 
 
-def run(what: str, work_dir: Path) -> nn.Module:
+def run(what: str, work_dir: Path, backend: str = 'eager') -> nn.Module:
     """Train, validate or test a compiled model; return it."""
     model = Holder(build('image'))
     loader = {
@@ -48,7 +49,7 @@ def run(what: str, work_dir: Path) -> nn.Module:
         'sampler': {'type': 'DefaultSampler', 'shuffle': False},
         'collate_fn': {'type': 'default_collate'},
     }
-    hook = {'type': 'uniformer_mm.CompileBackboneHook', 'backend': 'eager'}
+    hook = {'type': 'uniformer_mm.CompileBackboneHook', 'backend': backend}
     runner = Runner(
         model=model,
         work_dir=str(work_dir),
@@ -85,3 +86,10 @@ def test_training_and_its_checkpoint(tmp_path: Path) -> None:
 def test_testing(tmp_path: Path, what: str) -> None:
     run(what, tmp_path)
     assert num_graphs() == 1
+
+
+def test_training_with_constant_weights_is_refused(tmp_path: Path) -> None:
+    with torch._inductor.config.patch(freezing=True):
+        with pytest.raises(RuntimeError, match='TORCHINDUCTOR_FREEZING=1'):
+            run('train', tmp_path, backend='inductor')
+        run('train', tmp_path)
