@@ -97,6 +97,23 @@ class CompileBackboneHook(Hook):
         """Compile the backbone before training, validation or testing."""
         self.compile(runner.model)
 
+    def before_train(self, runner: Runner) -> None:
+        """Refuse to train where graphs keep the weights they were made with.
+
+        Raises:
+            RuntimeError: ``TORCHINDUCTOR_FREEZING=1`` is set.
+        """
+        if self.options['backend'] != 'inductor':
+            return
+        from torch._inductor import config
+
+        if config.freezing:
+            raise RuntimeError(
+                'CompileBackboneHook cannot train with '
+                'TORCHINDUCTOR_FREEZING=1: validation would go on with the '
+                'weights of the first one; set it for testing alone'
+            )
+
     def compile(self, model: nn.Module) -> None:
         """Compile the backbone of ``model``, unless it is already.
 
