@@ -133,7 +133,7 @@ case ${1:-run} in
     setup
     install_lock dev requirements/lock-dev.txt
     say 'running the tests'
-    OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} python -m pytest -n 2 "${@:2}"
+    OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} python -m pytest -n 2 --dist worksteal "${@:2}"
     ;;
   setup) setup ;;
   *) die "unknown command $1; use: bash quickstart.sh [run|test|setup]" ;;
