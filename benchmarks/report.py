@@ -54,6 +54,8 @@ def outputs(folder: Path = HERE) -> dict[Path, str]:
         parts += [f'## {rows[0].device}', *sections(rows)]
         highlights += [machine(rows), markdown_table(list(targets(rows)))]
         for dtype in dict.fromkeys(row.dtype for row in rows):
+            if len({row.shape for row in rows if row.dtype == dtype}) == 1:
+                continue  # a plot of one size shows nothing
             plots = {
                 'sizes': size_plot(rows, 1, dtype),
                 'accuracy': accuracy_plot(rows, accuracy, '224x224', 1, dtype),
@@ -161,7 +163,7 @@ def share_of_memory(forms: Mapping[str, Row]) -> str:
     return f'{peaks[0] / peaks[1]:.2f}'
 
 
-PEER = ('eager', 'deployed', 'compiled', 'cudagraphs', 'deployed+compiled')
+PEER = (*MODES[1:], 'cudagraphs')
 
 
 def against_baseline(row: Row) -> dict[str, str]:
