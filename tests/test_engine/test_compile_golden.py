@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from typing import Any
 
 import pytest
 import torch
+import torch._inductor.config
 from torch import Tensor
 
 from tests.golden_cases import GoldenCase
 from tests.test_backbones.test_golden import build, every_case
+from uniformer_mm import deploy
 from uniformer_mm.engine import CompileBackboneHook
 
 # Of every kind, without a compiler; inductor takes minutes per case.
@@ -27,11 +30,7 @@ def _fresh_compiler() -> None:
     torch.compiler.reset()
 
 
-def assert_golden(golden: GoldenCase, backend: str) -> None:
-    model = build(golden).eval()
-    # The classifier calls its backbone's features, so all of it is compiled.
-    options = CompileBackboneHook(backend=backend).options
-    model.compile(fullgraph=True, **options)
+def assert_golden(golden: GoldenCase, model: Any) -> None:
     with torch.no_grad():
         outs = model(golden.input())
     outs = (outs,) if isinstance(outs, Tensor) else outs
@@ -39,15 +38,36 @@ def assert_golden(golden: GoldenCase, backend: str) -> None:
         assert golden.relative_error(f'eval{i}', out) <= 1e-4
 
 
+def compiled(golden: GoldenCase, backend: str) -> Any:
+    model = build(golden).eval()
+    # The classifier calls its backbone's features, so all of it is compiled.
+    options = CompileBackboneHook(backend=backend).options
+    model.compile(fullgraph=True, **options)
+    return model
+
+
 @pytest.mark.parametrize('golden', QUICK, indirect=True)
 def test_golden_outputs(golden: GoldenCase) -> None:
-    assert_golden(golden, 'aot_eager')
+    assert_golden(golden, compiled(golden, 'aot_eager'))
+
+
+needs_compiler = pytest.mark.skipif(
+    shutil.which('g++') is None, reason='inductor needs g++ on a CPU'
+)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    shutil.which('g++') is None, reason='inductor needs g++ on a CPU'
-)
+@needs_compiler
 @every_case
 def test_golden_outputs_of_inductor(golden: GoldenCase) -> None:
-    assert_golden(golden, 'inductor')
+    assert_golden(golden, compiled(golden, 'inductor'))
+
+
+@pytest.mark.slow
+@needs_compiler
+@every_case
+def test_golden_outputs_of_frozen_graphs(golden: GoldenCase) -> None:
+    model = deploy(build(golden).eval())
+    model.compile(fullgraph=True)
+    with torch._inductor.config.patch(freezing=True):
+        assert_golden(golden, model)
