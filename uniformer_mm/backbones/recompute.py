@@ -60,7 +60,7 @@ def gelu_then(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     def pack(saved: Tensor) -> Any:
         if (saved.data_ptr(), saved.numel()) == (address, numel):
             return saved.size(), saved.stride()
-        return saved
+        return saved.detach()  # as torch asks, to avoid cycles
 
     def unpack(packed: Any) -> Tensor:
         if isinstance(packed, Tensor):
