@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from benchmarks.modes import Models, check_mode
 from benchmarks.run import main, parse_case, replace_rows, select
 from benchmarks.table import COLUMNS, read_rows
 from benchmarks.timing import interleave
+from tests.markers import needs_compiler
 
 CPU = torch.device('cpu')
 SMALL = 'uniformer-xxs:64x96:2'
@@ -181,9 +181,7 @@ def test_wrong_modes_and_selections() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    shutil.which('g++') is None, reason='inductor needs g++ on a CPU'
-)
+@needs_compiler
 def test_frozen_weights_are_laid_out_anew() -> None:
     models = Models(parse_case('uniformer-s:64x64:2'), CPU)
     built = {

@@ -291,7 +291,7 @@ def test_release(version: str, expected: tuple[int, ...]) -> None:
             "ImportError: '/opt/env/lib/_ext.so': undefined symbol",
             "ImportError: '_ext.so': undefined symbol",
         ),
-        ('E: /home/jane doe/env/_ext.so', 'E: _ext.so'),
+        ('E: /people/jane doe/env/_ext.so', 'E: _ext.so'),
         ('OSError: C:\\Users\\me\\x.dll', 'OSError: x.dll'),
         ('E: see https://torch.org/docs.', 'E: see https://torch.org/docs'),
         ('E: first\n/second/line', 'E: first'),
@@ -301,7 +301,7 @@ def test_release(version: str, expected: tuple[int, ...]) -> None:
 def test_errors_lose_their_folders(
     error: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv('HOME', '/home/jane doe')
+    monkeypatch.setenv('HOME', '/people/jane doe')
     assert facts_module._anonymize(error) == expected
 
 

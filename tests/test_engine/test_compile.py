@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from mmengine.registry import HOOKS
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
+from tests.markers import needs_compiler
 from tests.test_backbones.models import build, random_input
 from uniformer_mm import deploy
 from uniformer_mm.engine import CompileBackboneHook
@@ -220,9 +220,7 @@ def test_torch_knows_the_options(mode: str, dynamic: bool | None) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    shutil.which('g++') is None, reason='inductor needs g++ on a CPU'
-)
+@needs_compiler
 def test_inductor_trains_with_dynamic_sizes() -> None:
     model = Holder(build('image', window_size=9))
     other = Holder(build('image', window_size=9))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 import pytest
 import torch
-import torch._inductor.config
 from torch import Tensor
 
+from benchmarks.modes import freeze
 from tests.golden_cases import GoldenCase
+from tests.markers import needs_compiler
 from tests.test_backbones.test_golden import build, every_case
 from uniformer_mm import deploy
 from uniformer_mm.engine import CompileBackboneHook
@@ -51,11 +51,6 @@ def test_golden_outputs(golden: GoldenCase) -> None:
     assert_golden(golden, compiled(golden, 'aot_eager'))
 
 
-needs_compiler = pytest.mark.skipif(
-    shutil.which('g++') is None, reason='inductor needs g++ on a CPU'
-)
-
-
 @pytest.mark.slow
 @needs_compiler
 @every_case
@@ -69,5 +64,5 @@ def test_golden_outputs_of_inductor(golden: GoldenCase) -> None:
 def test_golden_outputs_of_frozen_graphs(golden: GoldenCase) -> None:
     model = deploy(build(golden).eval())
     model.compile(fullgraph=True)
-    with torch._inductor.config.patch(freezing=True):
-        assert_golden(golden, model)
+    freeze(model, golden.input())
+    assert_golden(golden, model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +14,7 @@ import torch
 from mmengine import Config
 from mmengine.registry import DefaultScope
 
+from tests.markers import needs_compiler
 from tests.mim import (
     evaluations,
     logged_losses,
@@ -141,9 +141,7 @@ def test_a_converted_detector_predicts_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    shutil.which('g++') is None, reason='inductor needs g++ on a CPU'
-)
+@needs_compiler
 def test_compiled_runs_are_like_others(tmp_path: Path) -> None:
     make_toy_data(tmp_path / 'data' / 'toy', replace(IMAGES, train=8, val=4))
     config = tmp_path / 'config.py'

@@ -61,7 +61,7 @@ class DropPath(nn.Module):
         return x * mask.bernoulli_(keep).div_(keep)
 
     def extra_repr(self) -> str:
-        """Show the rate in ``print(model)``."""
+        """Show the rate where the model is shown."""
         return f'drop_prob={self.drop_prob:.3f}'
 
 
