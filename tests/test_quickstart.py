@@ -13,14 +13,21 @@ ROOT = Path(__file__).parents[1]
 
 
 def quickstart(
-    venv: Path, *words: str, path: Path | None = None, **variables: str
+    venv: Path, *words: str, free_gib: int = 100, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, 'UNIFORMER_MM_VENV': str(venv), **variables}
-    if path is not None:
-        env['PATH'] = f'{path}:{env["PATH"]}'
+    """Run the script on a disk with ``free_gib``, whatever the real one has."""
+    bin_dir = venv.parent / 'bin'
+    bin_dir.mkdir()
+    blocks = free_gib * 2**20  # of 1 KiB
+    script(bin_dir / 'df', f'printf "head\\nfs 1 1 {blocks} 1 /\\n"')
     return subprocess.run(
         ['bash', str(ROOT / 'quickstart.sh'), *words],
-        env=env,
+        env={
+            **os.environ,
+            'UNIFORMER_MM_VENV': str(venv),
+            'PATH': f'{bin_dir}:{os.environ["PATH"]}',
+            **variables,
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -65,15 +72,14 @@ def test_a_python_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_disk_too_small(tmp_path: Path) -> None:
-    script(tmp_path / 'df', 'printf "head\\nfs 1 1 3145728 1 /\\n"')
     done = quickstart(
         tmp_path / 'venv',
         'setup',
-        path=tmp_path,
+        free_gib=11,
         UNIFORMER_MM_PYTHON=sys.executable,
     )
     assert_refused(done, 'needs 12 GiB of free disk')
-    assert 'found 3;' in done.stderr
+    assert 'found 11;' in done.stderr
 
 
 def test_no_connection(tmp_path: Path) -> None:
