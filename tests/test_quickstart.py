@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 def quickstart(
     venv: Path, *words: str, free_gib: int = 100, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the script on a disk with ``free_gib``, whatever the real one has."""
+    """Run the script on a disk that has ``free_gib`` left."""
     bin_dir = venv.parent / 'bin'
     bin_dir.mkdir()
     blocks = free_gib * 2**20  # of 1 KiB

@@ -31,10 +31,10 @@ class CompileBackboneHook(Hook):
 
     The first batch takes a minute or several. Torch compiles anew for training
     and evaluation and for one image and several, now and then once more (a
-    batch of 16 on a CPU, a first batch of squares); with dynamic sizes, images
-    of all sizes then use the same graphs. Torch keeps 8 graphs
-    (``torch._dynamo.config.recompile_limit``): what needs one more runs as if
-    not compiled, and torch says so in a warning.
+    batch of 16 or a small single image on a CPU, a first batch of squares);
+    with dynamic sizes, images of all sizes then use the same graphs. Torch
+    keeps 8 graphs (``torch._dynamo.config.recompile_limit``): what needs one
+    more runs as if not compiled, and torch says so in a warning.
 
     Args:
         mode (str): 'default'; 'reduce-overhead' records a CUDA graph per
