@@ -1,10 +1,11 @@
-"""Whether code runs, or is being written down as a graph."""
+"""Whether code runs on values, or is written down, transformed, imagined."""
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor, nn
 
-__all__ = ['in_graph']
+__all__ = ['holds_values', 'in_graph']
 
 
 def in_graph() -> bool:
@@ -16,3 +17,17 @@ def in_graph() -> bool:
     """
     tracing: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
     return torch.compiler.is_compiling() or tracing
+
+
+def holds_values(x: Tensor) -> bool:
+    """Whether ``x`` is a plain tensor that holds its values itself.
+
+    Fake tensors, those of ``torch.func`` and of other subclasses do not.
+    """
+    if type(x) not in (Tensor, nn.Parameter):
+        return False
+    try:
+        x.data_ptr()
+    except RuntimeError:
+        return False
+    return True

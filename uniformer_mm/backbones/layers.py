@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from uniformer_mm.backbones.convs import BATCH_NORMS, CONVS, per_axis
-from uniformer_mm.backbones.recompute import gelu_then, recomputing_pays
+from uniformer_mm.backbones.gelu import Gelu, gelu_then, recomputing_pays
 
 __all__ = [
     'ConvEmbed',
@@ -86,7 +86,7 @@ class Mlp(nn.Module):
     ) -> None:
         super().__init__()
         self.fc1 = linear(dim, hidden)
-        self.act = nn.GELU()
+        self.act = Gelu()
         self.fc2 = linear(hidden, dim)
         self.drop = nn.Dropout(drop_rate)
 
@@ -166,7 +166,7 @@ class ConvEmbed(nn.Module):
             self.proj = nn.Sequential(
                 conv(in_channels, half, 3, slow, padding=1),
                 norm(half),
-                nn.GELU(),
+                Gelu(),
                 conv(half, embed_dim, 3, 2, padding=1),
                 norm(embed_dim),
             )
