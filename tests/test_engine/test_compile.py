@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,16 @@ def test_all_sizes_share_a_graph(kind: str) -> None:
     assert num_graphs() == 1
 
 
+@pytest.fixture
+def _one_thread() -> Iterator[None]:
+    """On several, torch convolves small single images by other kernels."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures('_one_thread')
 def test_a_detector_s_run_makes_few_graphs() -> None:
     """Batches for training, single images for evaluation, of any size."""
     options = {'frozen_stages': 1, 'norm_eval': True, 'with_cp': True}
@@ -179,7 +190,14 @@ def test_gradients_in_a_parallel_model(tmp_path: Path) -> None:
             for (name, a), b in zip(
                 model.named_parameters(), other.parameters(), strict=True
             ):
-                torch.testing.assert_close(a.grad, b.grad, msg=name)
+                # Outside of graphs depthwise gradients are summed otherwise.
+                close = {'atol': 2e-5, 'rtol': 1e-4}
+                torch.testing.assert_close(
+                    a.grad,
+                    b.grad,
+                    **close,
+                    msg=lambda text, name=name: f'{name}: {text}',
+                )
     finally:
         dist.destroy_process_group()
     assert num_graphs() == 1

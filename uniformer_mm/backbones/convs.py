@@ -11,6 +11,8 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from uniformer_mm.backbones.depthwise import composing_pays, depthwise_conv
+
 __all__ = [
     'BATCH_NORMS',
     'CONVS',
@@ -67,7 +69,43 @@ def _on_tokens(conv: nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
     return F.linear(x, conv.weight.flatten(1), conv.bias)
 
 
-class PositionEmbed2d(nn.Conv2d):
+class DepthwiseConv2d(nn.Conv2d):
+    """Depthwise convolution that keeps the size of an image's map.
+
+    Args:
+        dim (int): Channels.
+        kernel (int): Side of the kernel, odd.
+    """
+
+    def __init__(self, dim: int, kernel: int) -> None:
+        super().__init__(dim, dim, kernel, padding=kernel // 2, groups=dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> same."""
+        if self.bias is not None and composing_pays(x, self.weight):
+            return depthwise_conv(x, self.weight, self.bias)
+        return super().forward(x)
+
+
+class DepthwiseConv3d(nn.Conv3d):
+    """Depthwise convolution that keeps the size of a video's map.
+
+    Args:
+        dim (int): Channels.
+        kernel (int): Side of the kernel, odd.
+    """
+
+    def __init__(self, dim: int, kernel: int) -> None:
+        super().__init__(dim, dim, kernel, padding=kernel // 2, groups=dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, T, H, W) -> same."""
+        if self.bias is not None and composing_pays(x, self.weight):
+            return depthwise_conv(x, self.weight, self.bias)
+        return super().forward(x)
+
+
+class PositionEmbed2d(DepthwiseConv2d):
     """Add a depthwise 3x3 convolution of an image's map to the map.
 
     Args:
@@ -75,14 +113,14 @@ class PositionEmbed2d(nn.Conv2d):
     """
 
     def __init__(self, dim: int) -> None:
-        super().__init__(dim, dim, 3, padding=1, groups=dim)
+        super().__init__(dim, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> same."""
         return x + super().forward(x)
 
 
-class PositionEmbed3d(nn.Conv3d):
+class PositionEmbed3d(DepthwiseConv3d):
     """Add a depthwise 3x3x3 convolution of a video's map to the map.
 
     Args:
@@ -90,7 +128,7 @@ class PositionEmbed3d(nn.Conv3d):
     """
 
     def __init__(self, dim: int) -> None:
-        super().__init__(dim, dim, 3, padding=1, groups=dim)
+        super().__init__(dim, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, T, H, W) -> same."""
@@ -98,6 +136,7 @@ class PositionEmbed3d(nn.Conv3d):
 
 
 POINTWISE_CONVS: dict[int, Layer] = {2: PointwiseConv2d, 3: PointwiseConv3d}
+DEPTHWISE_CONVS: dict[int, Layer] = {2: DepthwiseConv2d, 3: DepthwiseConv3d}
 POSITION_EMBEDS: dict[int, Layer] = {2: PositionEmbed2d, 3: PositionEmbed3d}
 
 
@@ -108,4 +147,4 @@ def pointwise(ndim: int, in_channels: int, out_channels: int) -> nn.Module:
 
 def depthwise(ndim: int, dim: int, kernel: int) -> nn.Module:
     """Return a depthwise convolution that keeps the size of the map."""
-    return CONVS[ndim](dim, dim, kernel, padding=kernel // 2, groups=dim)
+    return DEPTHWISE_CONVS[ndim](dim, kernel)

@@ -1,0 +1,146 @@
+"""Depthwise convolutions: the gradients of torch's own, put together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from uniformer_mm.backbones.convs import POSITION_EMBEDS, depthwise
+from uniformer_mm.backbones.depthwise import composing_pays, depthwise_conv
+
+# Shape of the map and side of the kernel; the last ones smaller than it.
+CASES = [
+    ((2, 4, 6, 7), 3),
+    ((2, 4, 6, 7), 5),
+    ((2, 4, 6, 7), 7),
+    ((2, 4, 4, 6, 7), 3),
+    ((2, 4, 4, 6, 7), 5),
+    ((1, 3, 1, 2), 5),
+    ((1, 3, 1, 2, 2), 5),
+    ((1, 3, 2, 1, 1), 3),
+]
+every_case = pytest.mark.parametrize(('shape', 'kernel'), CASES)
+
+
+def tensors(
+    shape: tuple[int, ...], kernel: int, dtype: torch.dtype = torch.float64
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A channels-last map, a weight and a bias, all with gradients."""
+    torch.manual_seed(0)
+    dim, ndim = shape[1], len(shape) - 2
+    # (N, C, ...) -> (N, ..., C) -> (N, C, ...)
+    x = torch.randn(shape, dtype=dtype).movedim(1, -1).contiguous()
+    x = x.movedim(-1, 1)
+    weight = torch.randn(dim, 1, *[kernel] * ndim, dtype=dtype)
+    bias = torch.randn(dim, dtype=dtype)
+    return x.requires_grad_(), weight.requires_grad_(), bias.requires_grad_()
+
+
+def plain(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    conv: Any = F.conv2d if x.ndim == 4 else F.conv3d
+    padding = weight.shape[-1] // 2
+    return conv(x, weight, bias, padding=padding, groups=len(weight))
+
+
+@every_case
+@pytest.mark.parametrize('dtype', [torch.float64, torch.float32])
+def test_gradients_are_those_of_torch(
+    shape: tuple[int, ...], kernel: int, dtype: torch.dtype
+) -> None:
+    inputs = tensors(shape, kernel, dtype)
+    expected, got = plain(*inputs), depthwise_conv(*inputs)
+    assert torch.equal(got, expected)
+    weights = torch.randn(shape, dtype=dtype)
+    for a, b in zip(
+        torch.autograd.grad(got, inputs, weights),
+        torch.autograd.grad(expected, inputs, weights),
+        strict=True,
+    ):
+        assert a.shape == b.shape
+        # A sum over more terms than channels: rounding is of the largest.
+        error = (a - b).abs().max() / b.abs().max()
+        assert error <= 20 * torch.finfo(dtype).eps
+
+
+@every_case
+def test_gradients_of_gradients(shape: tuple[int, ...], kernel: int) -> None:
+    shape = (1, 2, *shape[2:])
+    assert torch.autograd.gradgradcheck(
+        depthwise_conv, tensors(shape, kernel), fast_mode=True
+    )
+
+
+@pytest.mark.parametrize('wanted', [(0,), (1,), (2,), (0, 2), (1, 2)])
+def test_what_needs_no_gradient_gets_none(wanted: tuple[int, ...]) -> None:
+    inputs = tensors((2, 4, 6, 7), 5)
+    for i, tensor in enumerate(inputs):
+        tensor.requires_grad_(i in wanted)
+    depthwise_conv(*inputs).square().sum().backward()
+    got = [tensor.grad for tensor in inputs]
+    for tensor in inputs:
+        tensor.grad = None
+    plain(*inputs).square().sum().backward()
+    for i, tensor in enumerate(inputs):
+        if i not in wanted:
+            assert got[i] is None
+            continue
+        assert tensor.grad is not None
+        torch.testing.assert_close(got[i], tensor.grad)
+
+
+def layers(ndim: int) -> list[nn.Module]:
+    return [depthwise(ndim, 4, 5), POSITION_EMBEDS[ndim](4)]
+
+
+@pytest.mark.parametrize('ndim', [2, 3])
+def test_blocks_train_with_it(ndim: int) -> None:
+    x = torch.randn(1, 4, *(6, 5, 7)[:ndim])
+    composed = [
+        '_DepthwiseBackward' in names(layer(x)) for layer in layers(ndim)
+    ]
+    # Of images' 3x3 torch's own gradients are as fast.
+    assert composed == [True, ndim == 3]
+
+
+def names(y: Tensor) -> set[str]:
+    """The operations that ``y`` comes from."""
+    found, nodes = set(), [y.grad_fn]
+    while nodes:
+        node = nodes.pop()
+        if node is not None:
+            found.add(node.name())
+            nodes += [before for before, _ in node.next_functions]
+    return found
+
+
+def test_where_it_does_not_pay() -> None:
+    x, weight, _ = tensors((2, 4, 6, 7), 5, torch.float32)
+    assert composing_pays(x, weight)
+    assert not composing_pays(x.double(), weight.double())
+    assert not composing_pays(x[..., :1], weight)
+    assert not composing_pays(x, weight[..., :3, :3])
+    assert not composing_pays(x.to('meta'), weight.to('meta'))
+    with torch.no_grad():
+        assert not composing_pays(x, weight)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        assert not composing_pays(x, weight)
+
+
+def test_functions_can_be_transformed() -> None:
+    layer, x = depthwise(2, 4, 5), torch.randn(1, 4, 6, 7)
+    grad = torch.func.grad(lambda x: layer(x).square().sum())(x)
+    leaf = x.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(layer(leaf).square().sum(), leaf)
+    torch.testing.assert_close(grad, expected)
+
+
+def test_shapes_alone_can_be_computed() -> None:
+    with FakeTensorMode():
+        layer = depthwise(3, 4, 5)
+        layer(torch.randn(1, 4, 3, 6, 7)).sum().backward()
+        assert layer.weight.grad is not None

@@ -1,0 +1,148 @@
+"""Depthwise convolutions, with gradients that are fast on a CPU.
+
+For gradients of weights oneDNN has a depthwise kernel for images and for at
+most three columns, for gradients of inputs it has one for images. All else
+goes through its kernel for any groups, which takes 5 to 30 times as long. So
+here gradients are put together from convolutions that are fast: the mirrored
+one for inputs, three columns at a time and frame by frame for weights.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import Function
+
+from uniformer_mm.backbones.graphs import holds_values, in_graph
+
+__all__ = ['composing_pays', 'depthwise_conv']
+
+
+def composing_pays(x: Tensor, weight: Tensor) -> bool:
+    """Whether ``depthwise_conv`` may and should stand for torch's own."""
+    return (
+        not in_graph()
+        and x.device.type == 'cpu'
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        and (weight.ndim == 5 or weight.shape[-1] > 3)
+        and x.dtype == weight.dtype == torch.float32
+        and torch.is_grad_enabled()
+        and not torch.is_autocast_enabled('cpu')
+        and holds_values(x)
+        and holds_values(weight)
+        and x.shape[-1] >= weight.shape[-1] // 2
+    )
+
+
+def depthwise_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Convolve each channel by its own kernel; the map keeps its size.
+
+    Args:
+        x: (N, C, [T,] H, W), W at least K // 2.
+        weight: (C, 1, [K,] K, K), K odd.
+        bias: (C,).
+
+    Returns:
+        Tensor: The shape of ``x``.
+    """
+    y: Tensor = _Depthwise.apply(x, weight, bias)  # type: ignore[no-untyped-call]
+    return y
+
+
+class _Depthwise(Function):
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return _convolve(x, weight, bias)
+
+    @staticmethod
+    def setup_context(
+        ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], _output: Tensor
+    ) -> None:
+        ctx.save_for_backward(*inputs[:2])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        x, weight = ctx.saved_tensors
+        grads: list[Tensor | None] = [None, None, None]
+        if ctx.needs_input_grad[0]:
+            mirrored = weight.flip(tuple(range(2, weight.ndim)))
+            grads[0] = _convolve(grad, mirrored, None)
+        if any(ctx.needs_input_grad[1:]):
+            of_weights = _image_gradients if x.ndim == 4 else _clip_gradients
+            grads[1:] = of_weights(x, grad, weight)
+        return tuple(grads)
+
+
+def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    conv: Any = F.conv2d if x.ndim == 4 else F.conv3d
+    padding = weight.shape[-1] // 2
+    return conv(x, weight, bias, padding=padding, groups=weight.shape[0])
+
+
+def _image_gradients(
+    x: Tensor, grad: Tensor, weight: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Gradients of weight (C, 1, K, K) and bias; ``x`` is (N, C, H, W)."""
+    reach = weight.shape[-1] // 2
+    middle, bias = _column_gradients(x, grad, weight[..., :3])
+    columns = {0: middle}
+    for offset in range(2, reach + 1):
+        for shift in (-offset, offset):
+            # The column meets pixels `shift` to the right of the output's.
+            columns[shift], _ = _column_gradients(
+                x, F.pad(grad, (shift, -shift)), weight[..., :1]
+            )
+    parts = [columns[shift] for shift in sorted(columns)]
+    return torch.cat(parts, -1), bias
+
+
+def _clip_gradients(
+    x: Tensor, grad: Tensor, weight: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Gradients of weight (C, 1, K, K, K); ``x`` is (N, C, T, H, W)."""
+    frames, reach = x.shape[2], weight.shape[2] // 2
+    parts, biases = [], []
+    for shift in range(-reach, reach + 1):
+        # This slice of the kernel meets frames `shift` after the output's.
+        length = frames - abs(shift)
+        if length <= 0:
+            parts.append(torch.zeros_like(weight[:, :, 0]))
+            continue
+        images = _as_images(x, max(shift, 0), length)
+        grads = _as_images(grad, max(-shift, 0), length)
+        part, bias = _image_gradients(images, grads, weight[:, :, 0])
+        parts.append(part)
+        biases.append(bias)
+    return torch.stack(parts, 2), biases[len(biases) // 2]
+
+
+def _as_images(x: Tensor, start: int, length: int) -> Tensor:
+    # (N, C, T, H, W) -> (N, T, H, W, C) -> (N * length, H, W, C)
+    images = x.movedim(1, -1).narrow(1, start, length).flatten(0, 1)
+    return images.movedim(
+        -1, 1
+    )  # (N * length, H, W, C) -> (N * length, C, H, W)
+
+
+def _column_gradients(
+    x: Tensor, grad: Tensor, weight: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Gradients of a weight (C, 1, K, 1 or 3) and of the bias."""
+    rows, columns = weight.shape[2:]
+    _, of_weight, of_bias = torch.ops.aten.convolution_backward(
+        grad,
+        x,
+        weight,
+        [weight.shape[0]],
+        stride=[1, 1],
+        padding=[rows // 2, columns // 2],
+        dilation=[1, 1],
+        transposed=False,
+        output_padding=[0, 0],
+        groups=weight.shape[0],
+        output_mask=[False, True, True],
+    )
+    return of_weight, of_bias
