@@ -122,9 +122,8 @@ def _clip_gradients(
 def _as_images(x: Tensor, start: int, length: int) -> Tensor:
     # (N, C, T, H, W) -> (N, T, H, W, C) -> (N * length, H, W, C)
     images = x.movedim(1, -1).narrow(1, start, length).flatten(0, 1)
-    return images.movedim(
-        -1, 1
-    )  # (N * length, H, W, C) -> (N * length, C, H, W)
+    # -> (N * length, C, H, W)
+    return images.movedim(-1, 1)
 
 
 def _column_gradients(
