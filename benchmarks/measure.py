@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from typing import Any
 
 import torch
@@ -160,9 +161,27 @@ def count_flops(case: Case) -> int:
     model.requires_grad_(case.direction == 'training')
     # Fused attention is known to it on some devices only.
     call = models.call(model, models.input())
-    with FlopCounterMode(display=False) as counter, MATH():
+    formulas = {torch.ops.aten.convolution_backward: conv_gradient_flops}
+    counter = FlopCounterMode(display=False, custom_mapping=formulas)
+    with counter, MATH():
         call()
     return int(counter.get_total_flops()) * case.batch
+
+
+def conv_gradient_flops(
+    grad: Sequence[int],
+    _x: Sequence[int],
+    weight: Sequence[int],
+    *others: Any,
+    **_options: Any,
+) -> int:
+    """Return the FLOPs of a convolution's gradients, by shapes.
+
+    Those of its input and of its weight take as many as the convolution. Torch
+    2.9 counts gradients of weights as if there were one group.
+    """
+    of_input, of_weight, _ = others[-1]
+    return 2 * prod(grad) * prod(weight[1:]) * (of_input + of_weight)
 
 
 META = torch.device('meta')

@@ -109,6 +109,22 @@ def test_flops_are_those_of_the_paper() -> None:
     assert flops / 4e9 == pytest.approx(3.6, rel=0.02)
 
 
+@pytest.mark.parametrize(
+    ('model', 'shape', 'stem'),
+    [
+        ('uniformer-s-h14', (96, 64), 24 * 16 * 64 * 3 * 4 * 4),
+        ('uniformer-s-video', (4, 64, 32), 2 * 16 * 8 * 64 * 3 * 3 * 4 * 4),
+    ],
+)
+def test_gradients_take_twice_the_flops(
+    model: str, shape: tuple[int, ...], stem: int
+) -> None:
+    forward = count_flops(Case(model, shape, 2))
+    training = count_flops(Case(model, shape, 2, 'training'))
+    # Of pixels there is no gradient; two images, two FLOPs per multiply-add.
+    assert training == 3 * forward - 2 * 2 * stem
+
+
 def test_peak_bytes_counts_what_is_alive_at_once() -> None:
     def call() -> torch.Tensor:
         x = torch.ones(1000, 1000)
