@@ -1,4 +1,7 @@
-"""Plots of measurements, as SVG text that is the same for the same rows."""
+"""Plots of measurements, as SVG text that is the same for the same rows.
+
+None where there is nothing to draw.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from benchmarks.table import Row
 __all__ = ['accuracy_plot', 'growth_plot', 'size_plot']
 
 
-def growth_plot(rows: Iterable[Row]) -> str:
+def growth_plot(rows: Iterable[Row]) -> str | None:
     """Plot time and memory of a forward pass against pixels and frames.
 
     Args:
@@ -32,7 +35,7 @@ def growth_plot(rows: Iterable[Row]) -> str:
     return _svg(figure)
 
 
-def size_plot(rows: Iterable[Row], batch: int, dtype: str) -> str:
+def size_plot(rows: Iterable[Row], batch: int, dtype: str) -> str | None:
     """Plot time and memory of a forward pass against pixels, ours and peers.
 
     Args:
@@ -85,7 +88,7 @@ def accuracy_plot(
     shape: str,
     batch: int,
     dtype: str,
-) -> str:
+) -> str | None:
     """Plot the published ImageNet accuracy against the measured latency.
 
     Args:
@@ -117,7 +120,9 @@ def accuracy_plot(
     return _svg(figure)
 
 
-def _svg(figure: Figure) -> str:
+def _svg(figure: Figure) -> str | None:
+    if not any(axes.lines for axes in figure.axes):
+        return None
     buffer = io.StringIO()
     with mpl.rc_context({'svg.hashsalt': 'uniformer', 'svg.fonttype': 'none'}):
         figure.savefig(buffer, format='svg', metadata={'Date': None})

@@ -52,7 +52,9 @@ def outputs(folder: Path = HERE) -> dict[Path, str]:
     for path in sorted((folder / 'results').glob('*.csv')):
         rows = read_rows(path)
         parts += [f'## {rows[0].device}', *sections(rows)]
-        highlights += [machine(rows), markdown_table(list(targets(rows)))]
+        table = list(targets(rows))
+        if table:
+            highlights += [machine(rows), markdown_table(table)]
         for dtype in dict.fromkeys(row.dtype for row in rows):
             if len({row.shape for row in rows if row.dtype == dtype}) == 1:
                 continue  # a plot of one size shows nothing
@@ -63,6 +65,8 @@ def outputs(folder: Path = HERE) -> dict[Path, str]:
             if dtype == 'fp32':
                 plots['growth'] = growth_plot(rows)
             for name, svg in plots.items():
+                if svg is None:
+                    continue
                 plot = folder / 'plots' / f'{path.stem}-{dtype}-{name}.svg'
                 files[plot] = svg
                 parts.append(f'![{name}, {dtype}](plots/{plot.name})')

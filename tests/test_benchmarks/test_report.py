@@ -106,6 +106,18 @@ def test_tables_and_plots(folder: Path) -> None:
     assert outputs(folder) == files
 
 
+def test_no_plot_and_no_table_of_nothing(folder: Path) -> None:
+    rows = [replace(EAGER, shape=shape) for shape in ('800x1344', '256x192')]
+    # Two shapes of other batches make no line either.
+    rows[1] = replace(rows[1], batch=8)
+    write_rows(folder / 'results' / 'machine.csv', rows)
+    files = outputs(folder)
+    assert '| 8 x 256x192 ' in files[folder / 'README.md']
+    # Nor does the front page have a line without the baseline.
+    assert 'A Processor' not in files[folder.parent / 'README.md']
+    assert all(path.suffix == '.md' for path in files)
+
+
 def test_what_is_out_of_date_is_told_and_written(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
