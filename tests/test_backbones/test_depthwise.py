@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from uniformer_mm import UniFormer
 from uniformer_mm.backbones.convs import POSITION_EMBEDS, depthwise
 from uniformer_mm.backbones.depthwise import composing_pays, depthwise_conv
 
@@ -125,10 +126,64 @@ def test_where_it_does_not_pay() -> None:
     assert not composing_pays(x[..., :1], weight)
     assert not composing_pays(x, weight[..., :3, :3])
     assert not composing_pays(x.to('meta'), weight.to('meta'))
+    assert not composing_pays(x[0], weight)
+    with torch.backends.mkldnn.flags(enabled=False):
+        assert not composing_pays(x, weight)
+    with FakeTensorMode() as mode:
+        assert not composing_pays(mode.from_tensor(x), weight)
+    inside: list[bool] = []
+
+    def function(x: Tensor) -> Tensor:
+        inside.append(composing_pays(x, weight))
+        return x.sum()
+
+    torch.func.grad(function)(x)
+    torch.jit.trace(function, x)
+    assert inside
+    assert not any(inside)
     with torch.no_grad():
         assert not composing_pays(x, weight)
     with torch.autocast('cpu', dtype=torch.bfloat16):
         assert not composing_pays(x, weight)
+
+
+@pytest.mark.parametrize('ndim', [2, 3])
+def test_a_backward_pass_under_autocast_stays_float32(ndim: int) -> None:
+    inputs = tensors((2, 4, 6, 7, 5)[: ndim + 2], 5, torch.float32)
+    y = depthwise_conv(*inputs)
+    weights = torch.randn(y.shape)
+    expected = torch.autograd.grad(y, inputs, weights, retain_graph=True)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        got = torch.autograd.grad(y, inputs, weights)
+    assert all(map(torch.equal, got, expected))
+
+
+@pytest.mark.parametrize('ndim', [2, 3])
+def test_a_batch_of_gradients(ndim: int) -> None:
+    inputs = tensors((2, 4, 6, 7, 5)[: ndim + 2], 5)
+    y = depthwise_conv(*inputs)
+    weights = torch.randn(3, *y.shape, dtype=y.dtype)
+    each = [
+        torch.autograd.grad(y, inputs, one, retain_graph=True)
+        for one in weights
+    ]
+    got = torch.autograd.grad(y, inputs, weights, is_grads_batched=True)
+    expected = [torch.stack(grads) for grads in zip(*each, strict=True)]
+    torch.testing.assert_close(list(got), expected)
+
+
+@pytest.mark.parametrize('ndim', [2, 3])
+def test_initialised_as_the_convolution_that_it_is(ndim: int) -> None:
+    model = UniFormer(
+        'small',
+        ndim=ndim,
+        out_indices=(0,),
+        init_cfg={'type': 'Constant', 'layer': f'Conv{ndim}d', 'val': 7.0},
+    )
+    model.init_weights()
+    for name in ('pos_embed', 'conv1', 'attn'):
+        weight = model.blocks1[0].get_submodule(name).weight
+        assert (weight == 7).all(), name
 
 
 def test_functions_can_be_transformed() -> None:

@@ -47,6 +47,28 @@ def test_maps_in_every_memory_order(
     )
 
 
+def test_maps_are_handed_over_as_tokens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    contiguous: list[bool] = []
+    gelu = F.gelu
+
+    def spy(x: Tensor) -> Tensor:
+        contiguous.append(x.is_contiguous())
+        return gelu(x)
+
+    monkeypatch.setattr(F, 'gelu', spy)
+    x = torch.randn(2, 5, 7, 8).movedim(-1, 1)
+    assert not x.is_contiguous()
+    Gelu()(x)
+    assert contiguous == [True]
+
+
+def test_lines_with_gaps() -> None:
+    x = torch.randn(8)[::2]
+    assert torch.equal(Gelu()(x), F.gelu(x))
+
+
 def plain(mlp: Mlp, x: Tensor) -> Tensor:
     return mlp.drop(mlp.fc2(mlp.drop(mlp.act(mlp.fc1(x)))))
 

@@ -105,7 +105,8 @@ class DepthwiseConv3d(nn.Conv3d):
         return super().forward(x)
 
 
-class PositionEmbed2d(DepthwiseConv2d):
+# MMEngine's init_cfg knows a layer by its own name and its direct bases.
+class PositionEmbed2d(DepthwiseConv2d, nn.Conv2d):
     """Add a depthwise 3x3 convolution of an image's map to the map.
 
     Args:
@@ -120,7 +121,7 @@ class PositionEmbed2d(DepthwiseConv2d):
         return x + super().forward(x)
 
 
-class PositionEmbed3d(DepthwiseConv3d):
+class PositionEmbed3d(DepthwiseConv3d, nn.Conv3d):
     """Add a depthwise 3x3x3 convolution of a video's map to the map.
 
     Args:

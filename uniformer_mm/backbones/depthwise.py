@@ -27,6 +27,8 @@ def composing_pays(x: Tensor, weight: Tensor) -> bool:
         not in_graph()
         and x.device.type == 'cpu'
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        and bool(torch.backends.mkldnn.enabled)
+        and x.ndim == weight.ndim  # else a map without a batch
         and (weight.ndim == 5 or weight.shape[-1] > 3)
         and x.dtype == weight.dtype == torch.float32
         and torch.is_grad_enabled()
@@ -39,6 +41,8 @@ def composing_pays(x: Tensor, weight: Tensor) -> bool:
 
 def depthwise_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Convolve each channel by its own kernel; the map keeps its size.
+
+    Differentiable any number of times, in reverse mode.
 
     Args:
         x: (N, C, [T,] H, W), W at least K // 2.
@@ -67,12 +71,16 @@ class _Depthwise(Function):
     def backward(ctx: Any, grad: Tensor) -> Any:
         x, weight = ctx.saved_tensors
         grads: list[Tensor | None] = [None, None, None]
-        if ctx.needs_input_grad[0]:
-            mirrored = weight.flip(tuple(range(2, weight.ndim)))
-            grads[0] = _convolve(grad, mirrored, None)
-        if any(ctx.needs_input_grad[1:]):
-            of_weights = _image_gradients if x.ndim == 4 else _clip_gradients
-            grads[1:] = of_weights(x, grad, weight)
+        # The forward pass was not cast, wherever the backward pass is called.
+        with torch.autocast('cpu', enabled=False):
+            if ctx.needs_input_grad[0]:
+                mirrored = weight.flip(tuple(range(2, weight.ndim)))
+                grads[0] = _convolve(grad, mirrored, None)
+            if any(ctx.needs_input_grad[1:]):
+                of_weights = (
+                    _image_gradients if x.ndim == 4 else _clip_gradients
+                )
+                grads[1:] = of_weights(x, grad, weight)
         return tuple(grads)
 
 
@@ -102,7 +110,7 @@ def _image_gradients(
 def _clip_gradients(
     x: Tensor, grad: Tensor, weight: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of weight (C, 1, K, K, K); ``x`` is (N, C, T, H, W)."""
+    """Gradients of weight (C, 1, K, K, K), bias; ``x``: (N, C, T, H, W)."""
     frames, reach = x.shape[2], weight.shape[2] // 2
     parts, biases = [], []
     for shift in range(-reach, reach + 1):
@@ -121,7 +129,8 @@ def _clip_gradients(
 
 def _as_images(x: Tensor, start: int, length: int) -> Tensor:
     # (N, C, T, H, W) -> (N, T, H, W, C) -> (N * length, H, W, C)
-    images = x.movedim(1, -1).narrow(1, start, length).flatten(0, 1)
+    frames = x.movedim(1, -1).narrow(1, start, length)
+    images = frames.reshape(-1, *frames.shape[2:])
     # -> (N * length, C, H, W)
     return images.movedim(-1, 1)
 

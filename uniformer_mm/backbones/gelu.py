@@ -38,8 +38,9 @@ class Gelu(nn.GELU):
 def _in_memory_order(
     function: Callable[..., Tensor], x: Tensor, *others: Tensor
 ) -> Tensor:
-    """Call an elementwise function of tensors that lie in memory alike."""
-    if in_graph() or x.device.type != 'cpu' or x.is_contiguous():
+    """Call an elementwise function in the order that ``x`` has in memory."""
+    in_order = x.ndim < 3 or x.is_contiguous()
+    if in_graph() or x.device.type != 'cpu' or in_order:
         return function(x, *others)
     # (N, C, ...) -> (N, ..., C) -> (N, C, ...)
     tokens = (y.movedim(1, -1) for y in (x, *others))
