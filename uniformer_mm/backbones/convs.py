@@ -32,82 +32,51 @@ def per_axis(ndim: int, time: int, space: int) -> tuple[int, ...]:
     return (time,) * (ndim - 2) + (space, space)
 
 
-class PointwiseConv2d(nn.Conv2d):
-    """Convolution of kernel 1 on images, or on tokens.
+class _Pointwise(nn.Module):
+    """Convolution of kernel 1 on maps, or on tokens.
 
     Args:
         in_channels (int): Channels of the input.
         out_channels (int): Channels of the output.
     """
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, out_channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, out_channels, H, W), or (L, C) -> (L, ...)."""
-        return _on_tokens(self, x) if x.ndim == 2 else super().forward(x)
-
-
-class PointwiseConv3d(nn.Conv3d):
-    """Convolution of kernel 1 on videos, or on tokens.
-
-    Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
-    """
+    weight: Tensor
+    bias: Tensor | None
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, T, H, W) -> (N, out_channels, ...), or (L, C) -> (L, ...)."""
-        return _on_tokens(self, x) if x.ndim == 2 else super().forward(x)
+        """(N, C, ...) -> (N, out_channels, ...), or (L, C) -> (L, ...)."""
+        if x.ndim > 2:
+            return super().forward(x)
+        # (out, in, 1, ...) -> (out, in)
+        return F.linear(x, self.weight.flatten(1), self.bias)
 
 
-def _on_tokens(conv: nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
-    # (out, in, 1, ...) -> (out, in)
-    return F.linear(x, conv.weight.flatten(1), conv.bias)
-
-
-class DepthwiseConv2d(nn.Conv2d):
-    """Depthwise convolution that keeps the size of an image's map.
+class _Depthwise(nn.Module):
+    """Depthwise convolution that keeps the size of the map.
 
     Args:
         dim (int): Channels.
         kernel (int): Side of the kernel, odd.
     """
 
-    def __init__(self, dim: int, kernel: int) -> None:
-        super().__init__(dim, dim, kernel, padding=kernel // 2, groups=dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> same."""
-        if self.bias is not None and composing_pays(x, self.weight):
-            return depthwise_conv(x, self.weight, self.bias)
-        return super().forward(x)
-
-
-class DepthwiseConv3d(nn.Conv3d):
-    """Depthwise convolution that keeps the size of a video's map.
-
-    Args:
-        dim (int): Channels.
-        kernel (int): Side of the kernel, odd.
-    """
+    weight: Tensor
+    bias: Tensor | None
 
     def __init__(self, dim: int, kernel: int) -> None:
         super().__init__(dim, dim, kernel, padding=kernel // 2, groups=dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, T, H, W) -> same."""
-        if self.bias is not None and composing_pays(x, self.weight):
+        """(N, C, [T,] H, W) -> same."""
+        if composing_pays(x, self.weight):
             return depthwise_conv(x, self.weight, self.bias)
         return super().forward(x)
 
 
-# MMEngine's init_cfg knows a layer by its own name and its direct bases.
-class PositionEmbed2d(DepthwiseConv2d, nn.Conv2d):
-    """Add a depthwise 3x3 convolution of an image's map to the map.
+class _PositionEmbed(_Depthwise):
+    """Add a depthwise convolution of kernel 3 of the map to the map.
 
     Args:
         dim (int): Channels.
@@ -117,23 +86,34 @@ class PositionEmbed2d(DepthwiseConv2d, nn.Conv2d):
         super().__init__(dim, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> same."""
+        """(N, C, [T,] H, W) -> same."""
         return x + super().forward(x)
 
 
-class PositionEmbed3d(DepthwiseConv3d, nn.Conv3d):
-    """Add a depthwise 3x3x3 convolution of a video's map to the map.
+# Each derives from torch's class itself, since MMEngine's init_cfg knows a
+# layer by its own name and those of its direct bases.
+class PointwiseConv2d(_Pointwise, nn.Conv2d):
+    """``_Pointwise`` for images."""
 
-    Args:
-        dim (int): Channels.
-    """
 
-    def __init__(self, dim: int) -> None:
-        super().__init__(dim, 3)
+class PointwiseConv3d(_Pointwise, nn.Conv3d):
+    """``_Pointwise`` for videos."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, T, H, W) -> same."""
-        return x + super().forward(x)
+
+class DepthwiseConv2d(_Depthwise, nn.Conv2d):
+    """``_Depthwise`` for images."""
+
+
+class DepthwiseConv3d(_Depthwise, nn.Conv3d):
+    """``_Depthwise`` for videos."""
+
+
+class PositionEmbed2d(_PositionEmbed, nn.Conv2d):
+    """``_PositionEmbed`` for images."""
+
+
+class PositionEmbed3d(_PositionEmbed, nn.Conv3d):
+    """``_PositionEmbed`` for videos."""
 
 
 POINTWISE_CONVS: dict[int, Layer] = {2: PointwiseConv2d, 3: PointwiseConv3d}

@@ -39,7 +39,7 @@ def composing_pays(x: Tensor, weight: Tensor) -> bool:
     )
 
 
-def depthwise_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def depthwise_conv(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Convolve each channel by its own kernel; the map keeps its size.
 
     Differentiable any number of times, in reverse mode.
@@ -47,7 +47,7 @@ def depthwise_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     Args:
         x: (N, C, [T,] H, W), W at least K // 2.
         weight: (C, 1, [K,] K, K), K odd.
-        bias: (C,).
+        bias: (C,), or None.
 
     Returns:
         Tensor: The shape of ``x``.
@@ -58,30 +58,30 @@ def depthwise_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 class _Depthwise(Function):
     @staticmethod
-    def forward(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return _convolve(x, weight, bias)
 
     @staticmethod
     def setup_context(
-        ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], _output: Tensor
+        ctx: Any, inputs: tuple[Tensor, Tensor, Any], _output: Tensor
     ) -> None:
         ctx.save_for_backward(*inputs[:2])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         x, weight = ctx.saved_tensors
-        grads: list[Tensor | None] = [None, None, None]
+        of_x = of_weight = of_bias = None
         # The forward pass was not cast, wherever the backward pass is called.
         with torch.autocast('cpu', enabled=False):
             if ctx.needs_input_grad[0]:
                 mirrored = weight.flip(tuple(range(2, weight.ndim)))
-                grads[0] = _convolve(grad, mirrored, None)
-            if any(ctx.needs_input_grad[1:]):
-                of_weights = (
-                    _image_gradients if x.ndim == 4 else _clip_gradients
-                )
-                grads[1:] = of_weights(x, grad, weight)
-        return tuple(grads)
+                of_x = _convolve(grad, mirrored, None)
+            if ctx.needs_input_grad[1]:
+                gradient = _of_images if x.ndim == 4 else _of_clips
+                of_weight = gradient(x, grad, weight)
+            if ctx.needs_input_grad[2]:
+                of_bias = grad.sum((0, *range(2, grad.ndim)))
+        return of_x, of_weight, of_bias
 
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -90,29 +90,29 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return conv(x, weight, bias, padding=padding, groups=weight.shape[0])
 
 
-def _image_gradients(
-    x: Tensor, grad: Tensor, weight: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Gradients of weight (C, 1, K, K) and bias; ``x`` is (N, C, H, W)."""
+def _of_images(x: Tensor, grad: Tensor, weight: Tensor) -> Tensor:
+    """Gradient of a weight (C, 1, K, K); ``x`` is (N, C, H, W)."""
     reach = weight.shape[-1] // 2
-    middle, bias = _column_gradients(x, grad, weight[..., :3])
-    columns = {0: middle}
-    for offset in range(2, reach + 1):
-        for shift in (-offset, offset):
-            # The column meets pixels `shift` to the right of the output's.
-            columns[shift], _ = _column_gradients(
-                x, F.pad(grad, (shift, -shift)), weight[..., :1]
-            )
-    parts = [columns[shift] for shift in sorted(columns)]
-    return torch.cat(parts, -1), bias
+
+    def column(shift: int) -> Tensor:
+        # It meets pixels `shift` to the right of the output's.
+        shifted = F.pad(grad, (shift, -shift))
+        return _of_columns(x, shifted, weight[..., :1])
+
+    return torch.cat(
+        [
+            *map(column, range(-reach, -1)),
+            _of_columns(x, grad, weight[..., :3]),
+            *map(column, range(2, reach + 1)),
+        ],
+        -1,
+    )
 
 
-def _clip_gradients(
-    x: Tensor, grad: Tensor, weight: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Gradients of weight (C, 1, K, K, K), bias; ``x``: (N, C, T, H, W)."""
+def _of_clips(x: Tensor, grad: Tensor, weight: Tensor) -> Tensor:
+    """Gradient of a weight (C, 1, K, K, K); ``x`` is (N, C, T, H, W)."""
     frames, reach = x.shape[2], weight.shape[2] // 2
-    parts, biases = [], []
+    parts = []
     for shift in range(-reach, reach + 1):
         # This slice of the kernel meets frames `shift` after the output's.
         length = frames - abs(shift)
@@ -121,10 +121,8 @@ def _clip_gradients(
             continue
         images = _as_images(x, max(shift, 0), length)
         grads = _as_images(grad, max(-shift, 0), length)
-        part, bias = _image_gradients(images, grads, weight[:, :, 0])
-        parts.append(part)
-        biases.append(bias)
-    return torch.stack(parts, 2), biases[len(biases) // 2]
+        parts.append(_of_images(images, grads, weight[:, :, 0]))
+    return torch.stack(parts, 2)
 
 
 def _as_images(x: Tensor, start: int, length: int) -> Tensor:
@@ -135,22 +133,20 @@ def _as_images(x: Tensor, start: int, length: int) -> Tensor:
     return images.movedim(-1, 1)
 
 
-def _column_gradients(
-    x: Tensor, grad: Tensor, weight: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Gradients of a weight (C, 1, K, 1 or 3) and of the bias."""
+def _of_columns(x: Tensor, grad: Tensor, weight: Tensor) -> Tensor:
+    """Gradient of a weight (C, 1, K, 1 or 3); ``x`` is (N, C, H, W)."""
     rows, columns = weight.shape[2:]
-    _, of_weight, of_bias = torch.ops.aten.convolution_backward(
+    gradient: Tensor = torch.ops.aten.convolution_backward(
         grad,
         x,
         weight,
-        [weight.shape[0]],
+        None,
         stride=[1, 1],
         padding=[rows // 2, columns // 2],
         dilation=[1, 1],
         transposed=False,
         output_padding=[0, 0],
         groups=weight.shape[0],
-        output_mask=[False, True, True],
-    )
-    return of_weight, of_bias
+        output_mask=[False, True, False],
+    )[1]
+    return gradient
