@@ -8,7 +8,7 @@ map.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -23,14 +23,11 @@ FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 @pytest.fixture(autouse=True)
-def _two_threads() -> Iterator[None]:
+def _two_threads(use_threads: Callable[[int], None]) -> None:
     """On one thread torch convolves small batches by copying."""
     if not torch.backends.mkldnn.is_available():
         pytest.skip('without oneDNN, convolutions of a CPU copy')
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(threads)
+    use_threads(2)
 
 
 def parents(event: FunctionEvent) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,18 +77,11 @@ def test_all_sizes_share_a_graph(kind: str) -> None:
     assert num_graphs() == 1
 
 
-@pytest.fixture
-def _one_thread() -> Iterator[None]:
-    """On several, torch convolves small single images by other kernels."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.mark.usefixtures('_one_thread')
-def test_a_detector_s_run_makes_few_graphs() -> None:
+def test_a_detector_s_run_makes_few_graphs(
+    use_threads: Callable[[int], None],
+) -> None:
     """Batches for training, single images for evaluation, of any size."""
+    use_threads(1)  # on more, small single images have kernels of their own
     options = {'frozen_stages': 1, 'norm_eval': True, 'with_cp': True}
     backbone = compiled(build('image', **options))
     for _ in range(2):
