@@ -96,3 +96,22 @@ def test_the_count_sees_a_copy() -> None:
     x = random_input('image', 2, 64, 96)
     x = x.contiguous(memory_format=torch.channels_last)
     assert copied_maps(model, x) == [(2, 8, 12, 16)]
+
+
+@pytest.mark.parametrize('threads', [1, 2])
+def test_small_videos_stay_in_channels_last_memory(
+    threads: int, use_threads: Callable[[int], None]
+) -> None:
+    use_threads(threads)
+    model = build('light_video').eval()
+    x = random_input('light_video', 1, 64, 64)
+    maps: list[torch.Tensor] = []
+    model.blocks1[0].register_forward_pre_hook(
+        lambda _, args: maps.append(args[0])
+    )
+    with torch.no_grad():
+        model(x)
+    assert maps
+    for x in maps:
+        assert x.is_contiguous(memory_format=torch.channels_last_3d)
+        assert not x.is_contiguous()

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from uniformer_mm.backbones.graphs import in_graph
+from uniformer_mm.backbones.packed import PackedLinear
 
 __all__ = ['Attention', 'merge_windows', 'split_windows']
 
@@ -96,8 +97,8 @@ class Attention(nn.Module):
         self.head_dim = head_dim
         self.num_heads = dim // head_dim
         self.attn_drop_rate = attn_drop_rate
-        self.qkv = nn.Linear(dim, dim * 3)
-        self.proj = nn.Linear(dim, dim)
+        self.qkv = PackedLinear(dim, dim * 3)
+        self.proj = PackedLinear(dim, dim)
         self.proj_drop = nn.Dropout(drop_rate)
 
     def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -22,7 +22,7 @@ from uniformer_mm.backbones.arguments import (
 )
 from uniformer_mm.backbones.blocks import AttentionBlock, ConvBlock
 from uniformer_mm.backbones.checkpointing import run_checkpointed
-from uniformer_mm.backbones.convs import BATCH_NORMS
+from uniformer_mm.backbones.convs import BATCH_NORMS, MEMORY_FORMATS
 from uniformer_mm.backbones.forms import TwoForms
 from uniformer_mm.backbones.layers import (
     ConvEmbed,
@@ -41,7 +41,6 @@ __all__ = ['StagedBackbone']
 
 STRIDES = (4, 8, 16, 32)
 PATCH_SIZES = (4, 2, 2, 2)
-MEMORY_FORMATS = {2: torch.channels_last, 3: torch.channels_last_3d}
 # NOTE: the official bounds are -2 and 2, a hundred deviations; there the
 # sampling by the inverse error function now and then gives a weight of 2.
 LINEAR_INIT = {

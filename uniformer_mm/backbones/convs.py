@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from uniformer_mm.backbones.depthwise import composing_pays, depthwise_conv
+from uniformer_mm.backbones.packed import Packable
 
 __all__ = [
     'BATCH_NORMS',
     'CONVS',
+    'MEMORY_FORMATS',
     'POSITION_EMBEDS',
     'depthwise',
     'per_axis',
@@ -24,6 +27,7 @@ __all__ = [
 
 Layer = Callable[..., nn.Module]
 CONVS: dict[int, Layer] = {2: nn.Conv2d, 3: nn.Conv3d}
+MEMORY_FORMATS = {2: torch.channels_last, 3: torch.channels_last_3d}
 BATCH_NORMS: dict[int, Layer] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 
@@ -32,7 +36,7 @@ def per_axis(ndim: int, time: int, space: int) -> tuple[int, ...]:
     return (time,) * (ndim - 2) + (space, space)
 
 
-class _Pointwise(nn.Module):
+class _Pointwise(Packable):
     """Convolution of kernel 1 on maps, or on tokens.
 
     Args:
@@ -40,7 +44,6 @@ class _Pointwise(nn.Module):
         out_channels (int): Channels of the output.
     """
 
-    weight: Tensor
     bias: Tensor | None
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -48,10 +51,21 @@ class _Pointwise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, ...) -> (N, out_channels, ...), or (L, C) -> (L, ...)."""
-        if x.ndim > 2:
-            return super().forward(x)
-        # (out, in, 1, ...) -> (out, in)
-        return F.linear(x, self.weight.flatten(1), self.bias)
+        if self.packs(x):
+            return self.multiply(x)
+        if x.ndim == 2:
+            # (out, in, 1, ...) -> (out, in)
+            return F.linear(x, self.weight.flatten(1), self.bias)
+        if x.ndim == self.weight.ndim:  # else a map without a batch
+            tokens = x.movedim(1, -1)  # (N, C, ...) -> (N, ..., C)
+            if super().packs(tokens) and tokens.is_contiguous():
+                # (N, ..., out_channels) -> (N, out_channels, ...)
+                return self.multiply(tokens).movedim(-1, 1)
+        return super().forward(x)
+
+    def packs(self, tokens: Tensor) -> bool:
+        """Whether ``multiply`` may and should be used; never for maps."""
+        return tokens.ndim == 2 and super().packs(tokens)
 
 
 class _Depthwise(nn.Module):

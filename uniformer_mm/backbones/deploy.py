@@ -18,6 +18,7 @@ from uniformer_mm.backbones.base import StagedBackbone
 from uniformer_mm.backbones.blocks import AttentionBlock, ConvBlock
 from uniformer_mm.backbones.convs import depthwise
 from uniformer_mm.backbones.layers import ConvEmbed
+from uniformer_mm.backbones.packed import Packable
 
 __all__ = ['deploy']
 
@@ -30,7 +31,8 @@ def deploy(model: Model) -> Model:
     The outputs stay the same up to rounding: relative error below 1e-4 in
     float32. The parameters are frozen, ``train()`` is refused from then on,
     and saved weights carry a mark, so that they are loaded into deployed
-    models alone. ``set_attention`` works as before.
+    models alone. ``set_attention`` works as before. On x86 CPUs, in float32,
+    a packed copy of the weights of linear layers is kept beside them.
 
     Args:
         model (nn.Module): A ``UniFormer`` or ``UniFormerLight``, or what holds
@@ -89,6 +91,8 @@ def _deploy_backbone(backbone: StagedBackbone) -> None:
             # A third gain, of light models, needs the branches unscaled.
             if getattr(module, 'gamma_3', None) is None:
                 _fold_gains(module, module.attn.proj)
+        elif isinstance(module, Packable):
+            module.keeps_packed = True
     backbone.mark_deployed()
 
 

@@ -12,8 +12,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from uniformer_mm.backbones.convs import BATCH_NORMS, CONVS, per_axis
+from uniformer_mm.backbones.convs import (
+    BATCH_NORMS,
+    CONVS,
+    MEMORY_FORMATS,
+    per_axis,
+)
 from uniformer_mm.backbones.gelu import Gelu, gelu_then, recomputing_pays
+from uniformer_mm.backbones.packed import Packable, PackedLinear
 
 __all__ = [
     'ConvEmbed',
@@ -73,7 +79,7 @@ class Mlp(nn.Module):
         hidden (int): Channels between the two layers.
         drop_rate (float): Dropout after each layer, in [0, 1).
         linear: Makes a layer from its input and output channels:
-            ``nn.Linear`` for tokens (..., C), ``pointwise`` for maps
+            ``PackedLinear`` for tokens (..., C), ``pointwise`` for maps
             (N, C, ...) and tokens (L, C).
     """
 
@@ -82,7 +88,7 @@ class Mlp(nn.Module):
         dim: int,
         hidden: int,
         drop_rate: float,
-        linear: Callable[[int, int], nn.Module] = nn.Linear,
+        linear: Callable[[int, int], nn.Module] = PackedLinear,
     ) -> None:
         super().__init__()
         self.fc1 = linear(dim, hidden)
@@ -92,7 +98,10 @@ class Mlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a tensor of the input's shape."""
-        x = self.fc1(x)
+        fc1, is_gelu = self.fc1, type(self.act) is Gelu
+        if isinstance(fc1, Packable) and is_gelu and fc1.packs(x):
+            return self.drop(self._project(fc1.multiply(x, gelu=True)))
+        x = fc1(x)
         if recomputing_pays(self.act, x):
             return self.drop(gelu_then(self._project, x))
         return self.drop(self._project(self.act(x)))
@@ -159,6 +168,7 @@ class ConvEmbed(nn.Module):
         self, ndim: int, in_channels: int, embed_dim: int, first: bool
     ) -> None:
         super().__init__()
+        self.memory_format = MEMORY_FORMATS[ndim]
         conv, norm = CONVS[ndim], BATCH_NORMS[ndim]
         if first:
             half = embed_dim // 2
@@ -187,7 +197,8 @@ class ConvEmbed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, [T,] H, W) -> (N, embed_dim, [T',] H', W')."""
-        return self.proj(x)
+        # A CPU's convolution of a small video leaves channels-last memory.
+        return self.proj(x).contiguous(memory_format=self.memory_format)
 
 
 def drop_path_rates(rate: float, depths: tuple[int, ...]) -> list[float]:
