@@ -9,14 +9,25 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
+from uniformer_mm.backbones.packed import Packable
+
 __all__ = ['bytes_of', 'peak_bytes']
 
 
 def bytes_of(model: nn.Module, *others: Tensor) -> int:
-    """Return the bytes of the weights of ``model``, and of ``others``."""
+    """Return the bytes of the weights of ``model``, and of ``others``.
+
+    Packed copies of weights count as well; their memory is oneDNN's.
+    """
+    copies = (
+        module.weight
+        for module in model.modules()
+        if isinstance(module, Packable) and module.holds_packed
+    )
     tensors: Iterable[Tensor] = (
         *model.parameters(),
         *model.buffers(),
+        *copies,
         *others,
     )
     return sum(t.numel() * t.element_size() for t in tensors)

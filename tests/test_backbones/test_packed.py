@@ -17,6 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.memory import bytes_of
 from tests.golden_cases import GoldenCase
 from tests.test_backbones.models import build, random_input
 from tests.test_backbones.test_golden import build as build_golden
@@ -176,6 +177,13 @@ def test_where_it_does_not_apply() -> None:
     assert not any(inside)
 
 
+def test_its_memory_is_counted() -> None:
+    layer = keeping(8, 16)
+    assert bytes_of(layer) == 4 * (8 * 16 + 16)
+    assert_linear(layer, torch.randn(5, 8))
+    assert bytes_of(layer) == 4 * (2 * 8 * 16 + 16)
+
+
 def test_operations_can_be_counted() -> None:
     layer, tokens = keeping(), torch.randn(5, 8)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -248,6 +256,7 @@ def test_copies_and_files_leave_the_packed_weight_behind() -> None:
     plain = len(pickle.dumps(layer))
     assert_linear(layer, tokens)
     assert len(pickle.dumps(layer)) == plain
+    assert layer.holds_packed
     assert list(layer.state_dict()) == ['weight', 'bias']
     file = io.BytesIO()
     torch.save(layer, file)
@@ -256,6 +265,7 @@ def test_copies_and_files_leave_the_packed_weight_behind() -> None:
         copy.deepcopy(layer),
         torch.load(file, weights_only=False),  # written right above
     ):
+        assert not other.holds_packed
         with torch.no_grad():
             other.weight.add_(1)
         assert_linear(other, tokens)

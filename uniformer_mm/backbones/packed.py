@@ -44,6 +44,11 @@ class Packable(nn.Module):
     keeps_packed = False
     _kept: tuple[Any, ...] | None = None
 
+    @property
+    def holds_packed(self) -> bool:
+        """Whether a packed copy of the weight is there now."""
+        return self._kept is not None
+
     def packs(self, tokens: Tensor) -> bool:
         """Whether ``multiply`` may and should be used; tokens (..., C)."""
         weight = self.weight
