@@ -50,11 +50,13 @@ def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert first == baseline
     assert (again.mode, deployed.mode) == ('eager', 'deployed')
     assert again.ratio_to_baseline is None
-    # Norms are folded away; both hold weights, input and activations.
+    # Both hold weights, input and activations; norms are folded away, packed
+    # copies of weights are kept.
     assert again.peak_mem_mib == eager.peak_mem_mib
     assert again.peak_mem_mib is not None
     assert deployed.peak_mem_mib is not None
-    assert 10e6 * 4 / 2**20 < deployed.peak_mem_mib < again.peak_mem_mib
+    assert 10e6 * 4 / 2**20 < deployed.peak_mem_mib
+    assert deployed.peak_mem_mib < 2 * again.peak_mem_mib
 
 
 def test_training_and_a_spent_budget(
