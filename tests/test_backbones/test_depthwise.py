@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd.forward_ad import dual_level, make_dual, unpack_dual
 
 from uniformer_mm import UniFormer
 from uniformer_mm.backbones.convs import POSITION_EMBEDS, depthwise
@@ -192,6 +193,15 @@ def test_functions_can_be_transformed() -> None:
     leaf = x.clone().requires_grad_()
     (expected,) = torch.autograd.grad(layer(leaf).square().sum(), leaf)
     torch.testing.assert_close(grad, expected)
+
+
+def test_forward_mode_differentiation_is_left_to_torch() -> None:
+    layer, x = depthwise(2, 4, 5), torch.randn(1, 4, 6, 7)
+    with dual_level():
+        tangent = unpack_dual(layer(make_dual(x, x))).tangent
+    # Linear but for the bias, so the tangent along x is its own image.
+    expected = layer(x) - layer.bias[:, None, None]
+    torch.testing.assert_close(tangent, expected)
 
 
 def test_shapes_alone_can_be_computed() -> None:

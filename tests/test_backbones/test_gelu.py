@@ -177,6 +177,13 @@ def test_another_activation_is_used(act: nn.Module) -> None:
     assert torch.equal(mlp(x), mlp.fc2(act(mlp.fc1(x))))
 
 
+def test_hooks_of_the_activation_are_called() -> None:
+    mlp, x = Mlp(6, 24, 0.0), torch.randn(5, 6, requires_grad=True)
+    expected = mlp.fc2(2 * F.gelu(mlp.fc1(x)))
+    mlp.act.register_forward_hook(lambda _module, _args, y: 2 * y)
+    torch.testing.assert_close(mlp(x), expected)
+
+
 def test_functions_can_be_transformed() -> None:
     mlp, x = Mlp(8, 32, 0.0), torch.randn(5, 8)
     grad = torch.func.grad(lambda x: mlp(x).sum())(x)

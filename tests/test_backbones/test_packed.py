@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd.forward_ad import dual_level, make_dual
+from torch.nn.modules.module import register_module_forward_hook
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -47,7 +49,8 @@ def count(name: str, function: Callable[[], Any]) -> int:
 
 
 def keeping(dim: int = 8, out: int = 16) -> PackedLinear:
-    layer = PackedLinear(dim, out)
+    """A layer as in deployed models."""
+    layer = PackedLinear(dim, out).requires_grad_(False)
     layer.keeps_packed = True
     return layer
 
@@ -128,51 +131,118 @@ def test_layers_of_an_mlp_can_be_replaced() -> None:
         torch.testing.assert_close(mlp(tokens), expected)
 
 
-@pytest.mark.usefixtures('_any_tokens')
-def test_dropout_stays() -> None:
-    mlp = Mlp(8, 32, 1.0).train()
+class Doubled(PackedLinear):
+    """A layer with results of its own, as adapters have them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
+def doubled(*args: Any) -> Tensor:
+    return 2 * args[-1]
+
+
+def by_weight_norm(mlp: Any) -> None:
+    nn.utils.weight_norm(mlp.fc1)
     with torch.no_grad():
-        assert not mlp(torch.randn(5, 8)).any()
+        mlp.fc1.weight_g.mul_(2)
+
+
+def by_a_class(mlp: Any) -> None:
+    mlp.fc1.__class__ = Doubled
+
+
+def by_a_patch(mlp: Any) -> None:
+    forward = mlp.fc1.forward
+    mlp.fc1.forward = lambda x: 2 * forward(x)
+
+
+@pytest.mark.usefixtures('_any_tokens')
+@pytest.mark.parametrize(
+    'change',
+    [
+        by_weight_norm,
+        by_a_class,
+        by_a_patch,
+        lambda mlp: mlp.fc1.register_forward_hook(doubled),
+        lambda mlp: mlp.act.register_forward_hook(doubled),
+        lambda mlp: mlp.fc1.register_forward_pre_hook(
+            lambda _, args: 2 * args[0]
+        ),
+    ],
+)
+def test_an_mlp_does_what_its_layers_are_made_to_do(
+    change: Callable[[Mlp], None],
+) -> None:
+    mlp, tokens = Mlp(8, 32, 0.0), torch.randn(5, 8)
+    before = mlp(tokens)
+    change(mlp)
+    expected = mlp(tokens)
+    assert not torch.allclose(expected, before)
+    with torch.no_grad():
+        torch.testing.assert_close(mlp(tokens), expected)
+
+
+@pytest.mark.usefixtures('_any_tokens')
+def test_hooks_of_all_modules_are_called() -> None:
+    mlp, called = Mlp(8, 32, 0.0), []
+    handle = register_module_forward_hook(
+        lambda module, *_: called.append(module)
+    )
+    with handle, torch.no_grad():
+        mlp(torch.randn(5, 8))
+    assert {mlp.fc1, mlp.act, mlp.fc2} <= set(called)
+
+
+@pytest.mark.usefixtures('_any_tokens')
+def test_both_dropouts_stay() -> None:
+    mlp, tokens = Mlp(8, 32, 0.0), torch.randn(5, 8)
+    mlp.drop = nn.Threshold(0.05, 0.0)
+    expected = mlp.drop(mlp.fc2(mlp.drop(mlp.act(mlp.fc1(tokens)))))
+    with torch.no_grad():
+        torch.testing.assert_close(mlp(tokens), expected)
+        assert count(MULTIPLY, lambda: mlp(tokens)) == 2
 
 
 def test_few_tokens_do_not_pay_for_packing() -> None:
     layer = PackedLinear(8, 16)
     tokens = torch.randn(packed.LEAST_TOKENS, 8)
     with torch.no_grad():
-        assert layer.packs(tokens)
-        assert not layer.packs(tokens[1:])
-        assert keeping().packs(tokens[:1])
+        assert layer.packing_pays(tokens)
+        assert not layer.packing_pays(tokens[1:])
+        assert keeping().packing_pays(tokens[:1])
 
 
 def test_where_it_does_not_apply() -> None:
-    layer = keeping().requires_grad_(False)
-    tokens = torch.randn(5, 8)
-    assert not layer.packs(tokens)  # gradients are on
+    layer, tokens = keeping(), torch.randn(5, 8)
+    assert not layer.packing_pays(tokens)  # gradients are on
     inside: list[bool] = []
 
     def function(tokens: Tensor) -> Tensor:
-        inside.append(layer.packs(tokens))
+        inside.append(layer.packing_pays(tokens))
         return layer(tokens)
 
     with torch.no_grad():
-        assert layer.packs(tokens)
-        assert not layer.packs(tokens.double())
-        assert not keeping().double().packs(tokens)
-        assert not keeping().bfloat16().packs(tokens.bfloat16())
-        assert not keeping().to('meta').packs(tokens.to('meta'))
+        assert layer.packing_pays(tokens)
+        assert not layer.packing_pays(tokens.double())
+        assert not keeping().double().packing_pays(tokens)
+        assert not keeping().bfloat16().packing_pays(tokens.bfloat16())
+        assert not keeping().to('meta').packing_pays(tokens.to('meta'))
         with torch.backends.mkldnn.flags(enabled=False):
-            assert not layer.packs(tokens)
+            assert not layer.packing_pays(tokens)
         with torch.autocast('cpu', dtype=torch.bfloat16):
-            assert not layer.packs(tokens)
+            assert not layer.packing_pays(tokens)
             assert layer(tokens).dtype == torch.bfloat16
         with FakeTensorMode() as mode:
-            assert not layer.packs(mode.from_tensor(tokens))
+            assert not layer.packing_pays(mode.from_tensor(tokens))
+        with dual_level():
+            function(make_dual(tokens, tokens))
         torch.func.vmap(function)(tokens)
         torch.jit.trace(function, tokens, check_trace=False)
         torch.compile(function, backend='eager')(tokens)
     with torch.inference_mode():
-        assert layer.packs(tokens)
-        assert not keeping().packs(tokens)
+        assert layer.packing_pays(tokens)
+        assert not keeping().packing_pays(tokens)
     assert inside
     assert not any(inside)
 
@@ -182,6 +252,20 @@ def test_its_memory_is_counted() -> None:
     assert bytes_of(layer) == 4 * (8 * 16 + 16)
     assert_linear(layer, torch.randn(5, 8))
     assert bytes_of(layer) == 4 * (2 * 8 * 16 + 16)
+
+
+@pytest.mark.usefixtures('_any_tokens')
+def test_a_bias_with_gaps() -> None:
+    layer, tokens = PackedLinear(8, 16), torch.randn(5, 8)
+    layer.bias = nn.Parameter(torch.randn(64)[::4])
+    with torch.no_grad():
+        expected = F.linear(tokens, layer.weight, layer.bias)
+        torch.testing.assert_close(layer(tokens), expected)
+
+
+def test_wrong_channels_get_the_error_of_torch() -> None:
+    with torch.no_grad(), pytest.raises(RuntimeError, match='5x7 and 8x16'):
+        keeping()(torch.randn(5, 7))
 
 
 def test_operations_can_be_counted() -> None:
@@ -217,11 +301,12 @@ def by_a_checkpoint(layer: PackedLinear) -> None:
 
 
 def by_another_parameter(layer: PackedLinear) -> None:
-    layer.weight = nn.Parameter(torch.randn(16, 8))
+    layer.weight = nn.Parameter(torch.randn(16, 8), requires_grad=False)
 
 
 def by_other_data(layer: PackedLinear) -> None:
-    layer.weight.data = torch.randn(16, 8)
+    for _ in range(2):  # the second may get the address of the first
+        layer.weight.data = torch.randn(16, 8)
 
 
 @pytest.mark.parametrize(
@@ -243,6 +328,24 @@ def test_a_changed_weight_is_packed_anew(
     change(layer)
     assert not torch.equal(layer.weight, before)
     assert_linear(layer, tokens)
+
+
+def test_what_can_be_trained_is_not_kept() -> None:
+    # Fused optimizers change weights and torch does not count it.
+    layer = keeping().requires_grad_(True)
+    tokens = torch.randn(packed.LEAST_TOKENS, 8)
+    assert_linear(layer, tokens)
+    assert not layer.holds_packed
+    layer(tokens).sum().backward()
+    torch.optim.SGD(layer.parameters(), lr=1.0, fused=True).step()
+    assert_linear(layer, tokens)
+
+
+def test_a_move_frees_the_packed_weight() -> None:
+    layer = keeping()
+    assert_linear(layer, torch.randn(5, 8))
+    assert layer.holds_packed
+    assert not layer.double().holds_packed
 
 
 def test_a_kept_weight_serves_any_number_of_tokens() -> None:
@@ -270,3 +373,10 @@ def test_copies_and_files_leave_the_packed_weight_behind() -> None:
             other.weight.add_(1)
         assert_linear(other, tokens)
         assert_linear(layer, tokens)
+
+
+def test_a_compiled_layer_can_be_copied() -> None:
+    layer = keeping()
+    layer.compile(backend='eager')
+    tokens = torch.randn(5, 8)
+    torch.testing.assert_close(copy.deepcopy(layer)(tokens), layer(tokens))

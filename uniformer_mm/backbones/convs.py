@@ -19,6 +19,7 @@ __all__ = [
     'BATCH_NORMS',
     'CONVS',
     'MEMORY_FORMATS',
+    'POINTWISE_CONVS',
     'POSITION_EMBEDS',
     'depthwise',
     'per_axis',
@@ -51,21 +52,17 @@ class _Pointwise(Packable):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, ...) -> (N, out_channels, ...), or (L, C) -> (L, ...)."""
-        if self.packs(x):
-            return self.multiply(x)
         if x.ndim == 2:
+            if self.packing_pays(x):
+                return self.multiply(x)
             # (out, in, 1, ...) -> (out, in)
             return F.linear(x, self.weight.flatten(1), self.bias)
         if x.ndim == self.weight.ndim:  # else a map without a batch
             tokens = x.movedim(1, -1)  # (N, C, ...) -> (N, ..., C)
-            if super().packs(tokens) and tokens.is_contiguous():
+            if self.packing_pays(tokens) and tokens.is_contiguous():
                 # (N, ..., out_channels) -> (N, out_channels, ...)
                 return self.multiply(tokens).movedim(-1, 1)
         return super().forward(x)
-
-    def packs(self, tokens: Tensor) -> bool:
-        """Whether ``multiply`` may and should be used; never for maps."""
-        return tokens.ndim == 2 and super().packs(tokens)
 
 
 class _Depthwise(nn.Module):

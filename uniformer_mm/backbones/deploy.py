@@ -32,7 +32,9 @@ def deploy(model: Model) -> Model:
     float32. The parameters are frozen, ``train()`` is refused from then on,
     and saved weights carry a mark, so that they are loaded into deployed
     models alone. ``set_attention`` works as before. On x86 CPUs, in float32,
-    a packed copy of the weights of linear layers is kept beside them.
+    linear layers and 1x1 convolutions keep a packed copy of their weights from
+    the first call on. It follows the weights where torch counts their changes:
+    ``load_state_dict`` does, writing through ``weight.data`` does not.
 
     Args:
         model (nn.Module): A ``UniFormer`` or ``UniFormerLight``, or what holds

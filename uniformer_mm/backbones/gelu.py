@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.autograd.function import Function
 from torch.autograd.graph import saved_tensors_hooks
 
-from uniformer_mm.backbones.graphs import holds_values, in_graph
+from uniformer_mm.backbones.graphs import holds_values, in_graph, is_hooked
 
 __all__ = ['Gelu', 'gelu_then', 'recomputing_pays']
 
@@ -55,6 +55,7 @@ def recomputing_pays(act: nn.Module, x: Tensor) -> bool:
     return (
         act.training
         and type(act) is Gelu
+        and not is_hooked(act)
         and torch.is_grad_enabled()
         and x.requires_grad
         and not in_graph()

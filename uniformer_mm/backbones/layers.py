@@ -8,6 +8,7 @@ attribute names are the official ones, so that official weights fit.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +17,12 @@ from uniformer_mm.backbones.convs import (
     BATCH_NORMS,
     CONVS,
     MEMORY_FORMATS,
+    POINTWISE_CONVS,
     per_axis,
 )
 from uniformer_mm.backbones.gelu import Gelu, gelu_then, recomputing_pays
-from uniformer_mm.backbones.packed import Packable, PackedLinear
+from uniformer_mm.backbones.graphs import is_hooked
+from uniformer_mm.backbones.packed import PackedLinear
 
 __all__ = [
     'ConvEmbed',
@@ -29,6 +32,10 @@ __all__ = [
     'channel_norm',
     'scaled',
 ]
+
+
+# Not classes derived from these, whose results may be others.
+FUSING = (PackedLinear, *POINTWISE_CONVS.values())
 
 
 def channel_norm(x: Tensor, norm: nn.Module) -> Tensor:
@@ -98,13 +105,25 @@ class Mlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a tensor of the input's shape."""
-        fc1, is_gelu = self.fc1, type(self.act) is Gelu
-        if isinstance(fc1, Packable) and is_gelu and fc1.packs(x):
+        fc1: Any = self.fc1
+        if self._fuses(x):
             return self.drop(self._project(fc1.multiply(x, gelu=True)))
         x = fc1(x)
         if recomputing_pays(self.act, x):
             return self.drop(gelu_then(self._project, x))
         return self.drop(self._project(self.act(x)))
+
+    def _fuses(self, x: Tensor) -> bool:
+        """Whether ``fc1`` should apply the GELU, and nobody would miss it."""
+        fc1: Any = self.fc1
+        return (
+            type(fc1) in FUSING
+            and (x.ndim == 2 or type(fc1) is PackedLinear)  # else x is a map
+            and type(self.act) is Gelu
+            and not is_hooked(fc1)
+            and not is_hooked(self.act)
+            and fc1.packing_pays(x)
+        )
 
     def _project(self, x: Tensor) -> Tensor:
         return self.fc2(self.drop(x))
@@ -168,7 +187,6 @@ class ConvEmbed(nn.Module):
         self, ndim: int, in_channels: int, embed_dim: int, first: bool
     ) -> None:
         super().__init__()
-        self.memory_format = MEMORY_FORMATS[ndim]
         conv, norm = CONVS[ndim], BATCH_NORMS[ndim]
         if first:
             half = embed_dim // 2
@@ -198,7 +216,9 @@ class ConvEmbed(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, [T,] H, W) -> (N, embed_dim, [T',] H', W')."""
         # A CPU's convolution of a small video leaves channels-last memory.
-        return self.proj(x).contiguous(memory_format=self.memory_format)
+        return self.proj(x).contiguous(
+            memory_format=MEMORY_FORMATS[x.ndim - 2]
+        )
 
 
 def drop_path_rates(rate: float, depths: tuple[int, ...]) -> list[float]:
