@@ -55,11 +55,11 @@ def recomputing_pays(act: nn.Module, x: Tensor) -> bool:
     return (
         act.training
         and type(act) is Gelu
-        and not is_hooked(act)
         and torch.is_grad_enabled()
         and x.requires_grad
         and not in_graph()
         and holds_values(x)
+        and not is_hooked(act)
     )
 
 

@@ -120,9 +120,9 @@ class Mlp(nn.Module):
             type(fc1) in FUSING
             and (x.ndim == 2 or type(fc1) is PackedLinear)  # else x is a map
             and type(self.act) is Gelu
+            and fc1.packing_pays(x)
             and not is_hooked(fc1)
             and not is_hooked(self.act)
-            and fc1.packing_pays(x)
         )
 
     def _project(self, x: Tensor) -> Tensor:
