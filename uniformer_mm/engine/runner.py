@@ -21,8 +21,9 @@ REMOTE = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+:')  # a scheme, not a drive
 class DataCheckRunner(Runner):
     """MMEngine's ``Runner`` with a check of local data paths.
 
-    A config selects it by ``runner_type='uniformer_mm.DataCheckRunner'``; the
-    hosts' ``tools/train.py`` and ``tools/test.py`` honour that.
+    A config selects it by ``runner_type='uniformer_mm.DataCheckRunner'``. The
+    tools of mmdet and mmaction2 and the training of mmseg honour that; mmpose
+    and the tests of mmseg do not, and show errors of their own.
     """
 
     @staticmethod
