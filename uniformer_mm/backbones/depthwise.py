@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import Function
 
-from uniformer_mm.backbones.graphs import holds_values, in_graph
+from uniformer_mm.backbones.graphs import in_graph, onednn_takes
 
 __all__ = ['composing_pays', 'depthwise_conv']
 
@@ -25,16 +25,10 @@ def composing_pays(x: Tensor, weight: Tensor) -> bool:
     """Whether ``depthwise_conv`` may and should stand for torch's own."""
     return (
         not in_graph()
-        and x.device.type == 'cpu'
-        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        and bool(torch.backends.mkldnn.enabled)
+        and torch.is_grad_enabled()
+        and onednn_takes(x, weight)
         and x.ndim == weight.ndim  # else a map without a batch
         and (weight.ndim == 5 or weight.shape[-1] > 3)
-        and x.dtype == weight.dtype == torch.float32
-        and torch.is_grad_enabled()
-        and not torch.is_autocast_enabled('cpu')
-        and holds_values(x)
-        and holds_values(weight)
         and x.shape[-1] >= weight.shape[-1] // 2
     )
 

@@ -8,7 +8,13 @@ from torch.autograd.forward_ad import unpack_dual
 from torch.nn.modules import module as torch_module
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
-__all__ = ['holds_values', 'in_graph', 'is_hooked', 'operations_are_watched']
+__all__ = [
+    'holds_values',
+    'in_graph',
+    'is_hooked',
+    'onednn_takes',
+    'operations_are_watched',
+]
 
 HOOKS = (
     '_forward_hooks',
@@ -43,6 +49,21 @@ def holds_values(x: Tensor) -> bool:
         return False
     dual = unpack_dual(x)  # type: ignore[no-untyped-call]
     return dual.tangent is None
+
+
+def onednn_takes(*tensors: Tensor) -> bool:
+    """Whether oneDNN may compute with these values, on a CPU, in float32."""
+    return (
+        torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        and bool(torch.backends.mkldnn.enabled)
+        and not torch.is_autocast_enabled('cpu')
+        and all(
+            x.device.type == 'cpu'
+            and x.dtype == torch.float32
+            and holds_values(x)
+            for x in tensors
+        )
+    )
 
 
 def operations_are_watched() -> bool:

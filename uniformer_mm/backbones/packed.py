@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from uniformer_mm.backbones.graphs import (
-    holds_values,
     in_graph,
+    onednn_takes,
     operations_are_watched,
 )
 
@@ -81,11 +81,10 @@ class Packable(nn.Module):
             and not in_graph()
             and (self._keeps() or tokens.shape[:-1].numel() >= LEAST_TOKENS)
             and not torch.is_grad_enabled()
-            and not torch.is_autocast_enabled('cpu')
-            and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-            and bool(torch.backends.mkldnn.enabled)
             and not operations_are_watched()
-            and all(map(_is_plain, parts))
+            and onednn_takes(*parts)
+            # oneDNN is told no strides of a bias.
+            and (bias is None or bias.is_contiguous())
             and not weight.is_inference()  # torch does not count its changes
             and tokens.shape[-1] == weight.shape[1]  # else torch tells why
         )
@@ -123,16 +122,6 @@ class Packable(nn.Module):
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles hold: all but the packed weight."""
         return {**super().__getstate__(), '_kept': None}  # type: ignore[no-untyped-call]
-
-
-def _is_plain(x: Tensor) -> bool:
-    return (
-        x.device.type == 'cpu'
-        and x.dtype == torch.float32
-        and holds_values(x)
-        # oneDNN is told no strides of a bias.
-        and (x.ndim > 1 or x.is_contiguous())
-    )
 
 
 class PackedLinear(Packable, nn.Linear):
