@@ -75,9 +75,10 @@ check_online() {
       'mirror that pip does not know (pip config list shows what it knows).'
 }
 
-install_project() { # editable; again when its metadata or place changed
+install_project() { # editable; again when what it copies or its place changed
   local stamp=$venv/.installed-uniformer_mm sum
-  sum=$(cat setup.cfg setup.py pyproject.toml | sha256sum; pwd)
+  sum=$(cat setup.cfg setup.py pyproject.toml uniformer_mm_autoload.py \
+    uniformer_mm_command.py | sha256sum; pwd)
   [[ -f $stamp && $(<"$stamp") == "$sum" ]] && return
   say 'installing uniformer_mm itself, editable'
   "$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation \

@@ -2,27 +2,31 @@
 
 ``doctor`` must say what is wrong where ``import uniformer_mm`` fails, for want
 of torch or of anything else. So nothing is imported here but the standard
-library, and for ``doctor`` the package is made known without running its
-``__init__``.
+library and what is installed with this module, and for ``doctor`` the package
+is made known without running its ``__init__``. An editable install holds a
+copy of this module (see setup.py), which is there when the checkout is not.
 """
 
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
-from types import ModuleType
+from importlib.util import find_spec, module_from_spec
+
+from uniformer_mm_autoload import GONE
 
 PACKAGE = 'uniformer_mm'
 
 
 def main() -> int:
     """Run the command line of this process and return its exit code."""
-    if sys.argv[1:2] == ['doctor'] and PACKAGE not in sys.modules:
+    if PACKAGE not in sys.modules:
         spec = find_spec(PACKAGE)
-        assert spec is not None, 'this module is installed with the package'
-        bare = ModuleType(PACKAGE)
-        bare.__path__ = list(spec.submodule_search_locations or ())
-        sys.modules[PACKAGE] = bare
+        # A folder without __init__.py has no origin.
+        if spec is None or spec.origin is None:
+            sys.stderr.write(f'uniformer-mm: {GONE}\n')
+            return 1
+        if sys.argv[1:2] == ['doctor']:
+            sys.modules[PACKAGE] = module_from_spec(spec)
     from uniformer_mm.cli.main import main as run
 
     return run()

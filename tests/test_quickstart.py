@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -112,3 +114,34 @@ def test_a_full_mmcv_is_not_overwritten(tmp_path: Path) -> None:
 def test_an_unknown_lock(tmp_path: Path, lock: str) -> None:
     done = quickstart(tmp_path / 'venv', 'setup', UNIFORMER_MM_LOCK=lock)
     assert_refused(done, f'no pinned set {lock}')
+
+
+def test_the_project_is_installed_again_after_edits(tmp_path: Path) -> None:
+    """Of what an editable install copies, which pip would not see."""
+    source = tmp_path / 'source'
+    source.mkdir()
+    parts = ('setup.cfg', 'setup.py', 'pyproject.toml', 'quickstart.sh')
+    copies = ('uniformer_mm_autoload.py', 'uniformer_mm_command.py')
+    for name in (*parts, *copies):
+        shutil.copy(ROOT / name, source)
+    (source / 'lock.txt').touch()
+    bin_dir = tmp_path / 'venv' / 'bin'
+    bin_dir.mkdir(parents=True)
+    script(bin_dir / 'python', 'echo "$@" >>calls')
+    stamp = f'{hashlib.sha256().hexdigest()}  lock.txt'
+    (tmp_path / 'venv' / '.installed-stack').write_text(stamp)
+    variables = {
+        'UNIFORMER_MM_VENV': str(tmp_path / 'venv'),
+        'UNIFORMER_MM_LOCK': 'lock.txt',
+    }
+
+    def installs() -> int:
+        words = ['bash', 'quickstart.sh', 'setup']
+        env = {**os.environ, **variables}
+        subprocess.run(words, cwd=source, env=env, check=True)
+        return (source / 'calls').read_text().count('--editable .')
+
+    assert installs() == installs() == 1
+    for count, name in enumerate(copies, start=2):
+        (source / name).write_text('# edited')
+        assert installs() == installs() == count

@@ -123,6 +123,15 @@ def test_install_survives_a_foreign_finder_that_cannot_be_compared(
     assert len(sys.meta_path) == 2
 
 
+def test_install_raises_under_no_circumstances(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, 'meta_path', ())
+    monkeypatch.delenv(autoload.ENV_SWITCH, raising=False)
+    autoload.install()
+    assert not autoload.is_installed()
+
+
 @pytest.mark.parametrize(
     'name', ['mmcv', 'mmcv._extra', 'mmaction.models.localizers', 'torch']
 )
