@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from uniformer_mm.backbones.packed import Packable
+from uniformer_mm.deployed.packed import PackedLayer
 
 __all__ = ['bytes_of', 'peak_bytes']
 
@@ -22,7 +22,7 @@ def bytes_of(model: nn.Module, *others: Tensor) -> int:
     copies = (
         module.weight
         for module in model.modules()
-        if isinstance(module, Packable) and module.holds_packed
+        if isinstance(module, PackedLayer) and module.holds_packed
     )
     tensors: Iterable[Tensor] = (
         *model.parameters(),

@@ -7,7 +7,18 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-from tests.golden_cases import GoldenCase
+from tests.support.golden import GoldenCase
+
+# Folder -> the marker of all its tests.
+MARKERS = {'test_hosts': 'hosts', 'test_configs': 'configs'}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by their folder, so that ``-m hosts`` selects them."""
+    for item in items:
+        for folder, marker in MARKERS.items():
+            if folder in item.path.parts:
+                item.add_marker(marker)
 
 
 @pytest.fixture

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import os
-import shutil
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,24 +13,49 @@ import pytest
 from mmengine import Config
 
 import uniformer_mm
+from tests.support.installs import (
+    ROOT,
+    copy_project,
+    make_stack,
+    make_venv,
+    pip,
+    run,
+    site_packages,
+)
 
-ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / 'uniformer_mm'
 HOSTS = {'mmdet', 'mmseg', 'mmpose', 'mmaction', 'mmpretrain', 'mmcv'}
 
-# What each part may import of ours (docs/design.md, "Modules").
+# What each part may import of ours (docs/design.md, "Modules"): the longest
+# name that fits a file counts.
+MODELS = {'checks', 'fast.path', 'models'}
 ALLOWED = {
+    'checks': set(),
     'registry': set(),
     'toy_data': {'toy_data'},
     'analysis': {'analysis'},
     'compat': {'compat'},
-    'backbones': {'backbones', 'registry'},
+    'fast': {'fast'},
+    'fast.path': set(),
+    'fast.kinds': {'fast.path'},
+    'models': MODELS,
+    'models.specs': {'checks'},
+    'models.arguments': {'checks'},
+    'models.form': set(),
+    'models.recompute': {'fast.path'},
+    'models.layers': {'fast.path'},
+    'models.attention': {'fast.path'},
+    'models.blocks': {'fast.path', 'models.attention', 'models.layers'},
+    'deployed': {'deployed', 'fast', 'models'},
+    'backbones': {'backbones', 'models', 'registry'},
     'engine': {'engine', 'registry'},
-    'necks': {'backbones', 'necks', 'registry'},
-    'transforms': {'registry', 'transforms'},
-    'weights': {'weights', 'registry'},
-    '__init__': {'backbones', 'compat', 'engine'},
+    'necks': {'backbones', 'checks', 'necks', 'registry'},
+    'transforms': {'checks', 'registry', 'transforms'},
+    'weights': {'weights', 'registry', 'models'},
+    '__init__': {'backbones', 'compat', 'deployed', 'engine'},
 }
+# The models, and what makes them fast and final, need torch alone.
+PORTABLE = {'checks', 'deployed', 'fast', 'models'}
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
@@ -50,7 +73,11 @@ def imports(path: Path) -> Iterator[tuple[str, bool]]:
                 yield alias.name, node not in inner
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f'{path} imports relatively'
-            yield node.module or '', node not in inner
+            if node.module == 'uniformer_mm':
+                for alias in node.names:
+                    yield f'uniformer_mm.{alias.name}', node not in inner
+            else:
+                yield node.module or '', node not in inner
 
 
 FILES = sorted(PACKAGE.rglob('*.py'))
@@ -60,12 +87,20 @@ FILES = sorted(PACKAGE.rglob('*.py'))
     'path', FILES, ids=lambda p: p.relative_to(ROOT).as_posix()
 )
 def test_imports_point_one_way(path: Path) -> None:
-    part = path.relative_to(PACKAGE).parts[0].removesuffix('.py')
+    part = '.'.join(path.relative_to(PACKAGE).with_suffix('').parts)
+    rules = [p for p in ALLOWED if f'{part}.'.startswith(f'{p}.')]
+    portable = part.split('.')[0] in PORTABLE
     for name, at_top in imports(path):
-        head, *rest = name.split('.')
+        head, _, rest = name.partition('.')
         assert not (at_top and head in HOSTS), f'{path} imports {name}'
-        if head == 'uniformer_mm' and rest and part in ALLOWED:
-            assert rest[0] in ALLOWED[part], f'{path} imports {name}'
+        if portable and head != 'uniformer_mm':
+            stdlib = head in sys.stdlib_module_names
+            assert stdlib or head == 'torch', f'{path} imports {name}'
+        if head == 'uniformer_mm' and rest and rules:
+            allowed = ALLOWED[max(rules, key=len)]
+            assert any(f'{rest}.'.startswith(f'{a}.') for a in allowed), (
+                f'{path} imports {name}'
+            )
 
 
 def run_python(code: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -95,6 +130,34 @@ print(tuple(model(torch.zeros(1, 3, 32, 64))[0].shape))
     assert done.stdout.strip() == '(1, 512, 1, 2)', done.stderr
 
 
+def test_the_models_need_torch_alone() -> None:
+    """Without MMEngine and all of OpenMMLab; nothing is loaded early."""
+    blocked = sorted(HOSTS | {'torchvision', 'mmengine', 'numpy', 'rich'})
+    code = f"""
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in {blocked}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Block())
+import uniformer_mm
+assert 'torch' not in sys.modules
+import torch
+from uniformer_mm import ARCHS, UniFormer, UniFormerClassifier, deploy, models
+assert UniFormer is models.UniFormer
+model = UniFormer('small', out_indices=(3,)).eval()
+model.init_weights()
+model = deploy(model)
+print(tuple(model(torch.zeros(1, 3, 32, 64))[0].shape))
+model = UniFormerClassifier('xxs', num_classes=5).eval()
+print(tuple(model(torch.zeros(1, 3, 32, 64)).shape))
+"""
+    done = run_python(code)
+    assert done.stdout.split('\n')[:2] == ['(1, 512, 1, 2)', '(1, 5)'], (
+        done.stderr
+    )
+
+
 def test_the_version_is_the_metadata_s() -> None:
     line = next(
         line
@@ -106,58 +169,11 @@ def test_the_version_is_the_metadata_s() -> None:
 
 @pytest.fixture(scope='module')
 def wheel_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Python of an environment that has our wheel, and the stack of this one.
-
-    Its site-packages come first, so that the wheel, not this clone, is used.
-    """
+    """Python of an environment with our wheel, and the stack of this one."""
     folder = tmp_path_factory.mktemp('wheel')
-    source = folder / 'source'
-    leave = shutil.ignore_patterns(
-        '.git',
-        '.venv',
-        '*.egg-info',
-        '__pycache__',
-        '.*_cache',
-        'build',
-        'dist',
-        'data',
-        'work_dirs',
-        'tests',
-    )
-    shutil.copytree(ROOT, source, ignore=leave)
-    pip = [sys.executable, '-m', 'pip', '--disable-pip-version-check']
-    flags = ['--quiet', '--no-deps', '--no-build-isolation', '--no-index']
-    subprocess.run(
-        [*pip, 'wheel', *flags, '-w', str(folder), str(source)], check=True
-    )
-    (wheel,) = folder.glob('*.whl')
-    venv = folder / 'venv'
-    subprocess.run(
-        [sys.executable, '-m', 'venv', '--without-pip', str(venv)], check=True
-    )
-    python = venv / 'bin' / 'python'
-    subprocess.run(
-        [*pip, '--python', str(python), 'install', *flags, str(wheel)],
-        check=True,
-    )
-    site = next(venv.glob('lib/python*/site-packages'))
-    # A plain path: editable installs behind it stay inactive.
-    (site / 'stack.pth').write_text(sysconfig.get_path('purelib') + '\n')
+    python = make_venv(folder / 'venv', make_stack(folder / 'stack'))
+    pip(python, 'install', copy_project(folder / 'source'))
     return python
-
-
-def run_in_wheel(
-    python: Path, cwd: Path, *words: str
-) -> subprocess.CompletedProcess[str]:
-    env = {k: v for k, v in os.environ.items() if k != 'PYTHONPATH'}
-    return subprocess.run(
-        [str(python), *words],
-        cwd=cwd,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_the_wheel_works_without_the_clone(
@@ -176,10 +192,10 @@ print(Config.fromfile(path).model.backbone.type)
 boxes = torch.tensor([[0., 0, 9, 9], [0, 0, 9, 8]])
 print(mmcv.ops.nms(boxes, torch.tensor([0.5, 0.9]), 0.5)[1].tolist())
 """
-    done = run_in_wheel(wheel_python, tmp_path, '-c', code)
+    done = run(wheel_python, tmp_path, '-c', code)
     assert done.returncode == 0, done.stderr
     module, config, kind, kept = done.stdout.split('\n')[:4]
-    site = next(wheel_python.parents[1].glob('lib/python*/site-packages'))
+    site = site_packages(wheel_python)
     assert Path(module) == site / 'uniformer_mm' / '__init__.py'
     assert Path(config) == (
         site / 'uniformer_mm/.mim/configs/detection/uniformer_maskrcnn.py'
@@ -191,7 +207,7 @@ print(mmcv.ops.nms(boxes, torch.tensor([0.5, 0.9]), 0.5)[1].tolist())
 def test_mim_finds_the_models_of_the_wheel(
     wheel_python: Path, tmp_path: Path
 ) -> None:
-    done = run_in_wheel(
+    done = run(
         wheel_python,
         tmp_path,
         '-m',
@@ -210,9 +226,7 @@ def test_mim_downloads_a_model_of_the_wheel(
     name = 'td-hm_uniformer-s_210e_coco-256x192'
     (tmp_path / 'top_down_256x192_global_small-d4a7fdac_20230724.pth').touch()
     words = ('download', 'uniformer_mm', '--config', name)
-    done = run_in_wheel(
-        wheel_python, tmp_path, '-m', 'mim', *words, '--dest', '.'
-    )
+    done = run(wheel_python, tmp_path, '-m', 'mim', *words, '--dest', '.')
     assert done.returncode == 0, done.stderr
     config = Config.fromfile(tmp_path / f'{name}.py')
     assert config.model.backbone.type == 'uniformer_mm.UniFormer'

@@ -1,24 +1,30 @@
 """UniFormer for OpenMMLab: one backbone for images and video.
 
-Importing the package registers its modules with MMEngine, so that
-``type='uniformer_mm.UniFormer'`` (from any host) and the bare
-``type='UniFormer'`` (mmdet, mmseg, mmpose) can be built, and lets checkpoints
-written by MMEngine be read with ``weights_only=True``. It needs torch and
-MMEngine; no host is imported.
+The models themselves need torch alone. Where MMEngine is installed, importing
+the package registers all of ours with it: ``type='uniformer_mm.UniFormer'``
+(from any host) and the bare ``type='UniFormer'`` (mmdet, mmseg, mmpose) can be
+built, and checkpoints written by MMEngine are read with ``weights_only=True``.
+No host is imported. Where MMEngine is not installed, nothing is loaded before
+it is asked for, and ``UniFormer`` and its like are the plain models, which
+take no ``init_cfg``.
 """
 
-from importlib.metadata import version
+from __future__ import annotations
 
-from uniformer_mm import engine
-from uniformer_mm.backbones import (
-    ARCHS,
-    ArchSpec,
-    UniFormer,
-    UniFormerClassifier,
-    UniFormerLight,
-)
-from uniformer_mm.backbones.deploy import deploy
-from uniformer_mm.compat.checkpoints import allow_mmengine_checkpoints
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from uniformer_mm import engine
+    from uniformer_mm.backbones import (
+        ARCHS,
+        ArchSpec,
+        UniFormer,
+        UniFormerClassifier,
+        UniFormerLight,
+    )
+    from uniformer_mm.deployed import deploy
 
 __version__ = version('uniformer_mm')
 __all__ = [
@@ -32,4 +38,38 @@ __all__ = [
     'engine',
 ]
 
-allow_mmengine_checkpoints()
+
+def register() -> bool:
+    """Make MMEngine know all of ours; return whether MMEngine is there."""
+    try:
+        import_module('mmengine')
+    except ImportError:
+        return False
+    for name in ('backbones', 'engine'):
+        import_module(f'uniformer_mm.{name}')
+    checkpoints = import_module('uniformer_mm.compat.checkpoints')
+    checkpoints.allow_mmengine_checkpoints()
+    return True
+
+
+def __getattr__(name: str) -> Any:
+    if name == 'deploy':
+        return import_module('uniformer_mm.deployed').deploy
+    if name in __all__ and name != 'engine':
+        place = 'backbones' if register() else 'models'
+        return getattr(import_module(f'uniformer_mm.{place}'), name)
+    try:
+        return import_module(f'uniformer_mm.{name}')
+    except ModuleNotFoundError as error:
+        if error.name != f'uniformer_mm.{name}':
+            raise
+        raise AttributeError(
+            f'module {__name__!r} has no attribute {name!r}'
+        ) from None
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+register()

@@ -6,15 +6,14 @@ import pytest
 import torch
 
 from benchmarks.modes import official_of
-from tests.golden_cases import GoldenCase
-from tests.test_backbones.models import (
+from tests.support.golden import CASES, DENSE, GoldenCase, backbone_of, build
+from tests.support.models import (
     KINDS,
     assert_same_gradients,
     random_input,
     random_loss,
 )
-from tests.test_backbones.models import build as build_tiny
-from tests.test_backbones.test_golden import CASES, DENSE, backbone_of, build
+from tests.support.models import build as build_tiny
 
 # There is no released model with split attention; the yardstick has none.
 NAMES = [name for name in CASES if 'split' not in name]

@@ -16,9 +16,10 @@ from benchmarks.modes import Models, check_mode
 from benchmarks.run import main, parse_case, replace_rows, select
 from benchmarks.table import COLUMNS, read_rows
 from benchmarks.timing import interleave
-from tests.markers import needs_compiler
-from uniformer_mm import UniFormerLight
-from uniformer_mm.backbones.packed import AVAILABLE, Packable
+from tests.support.markers import needs_compiler
+from uniformer_mm import UniFormerLight, deploy
+from uniformer_mm.deployed.packed import PackedLayer
+from uniformer_mm.fast.linear import AVAILABLE
 
 CPU = torch.device('cpu')
 SMALL = 'uniformer-xxs:64x96:2'
@@ -59,11 +60,11 @@ def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert deployed.peak_mem_mib is not None
     copies = 0
     if AVAILABLE:
-        layers = UniFormerLight('xxs').modules()
+        layers = deploy(UniFormerLight('xxs').eval()).modules()
         copies = sum(
             layer.weight.numel() * 4
             for layer in layers
-            if isinstance(layer, Packable)
+            if isinstance(layer, PackedLayer)
         )
     without = deployed.peak_mem_mib - copies / 2**20
     assert 10e6 * 4 / 2**20 < without < again.peak_mem_mib

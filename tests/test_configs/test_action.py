@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mmengine import Config
 
-from tests.test_configs.recipe import (
+from tests.support.recipe import (
     assert_decay,
     build,
     config_names,

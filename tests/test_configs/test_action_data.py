@@ -8,7 +8,7 @@ import pytest
 from mmengine import Config
 from mmengine.registry import DefaultScope
 
-from tests.test_configs.recipe import experiments, load_config
+from tests.support.recipe import experiments, load_config
 
 pytest.importorskip('mmaction.models')
 pytest.importorskip('timm')

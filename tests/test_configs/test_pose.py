@@ -8,7 +8,7 @@ import pytest
 from mmengine import Config
 from torch import nn
 
-from tests.test_configs.recipe import (
+from tests.support.recipe import (
     assert_decay,
     build,
     config_names,

@@ -13,7 +13,7 @@ from mmengine import Config
 from mmengine.registry import MODELS, TRANSFORMS, DefaultScope
 from torch import nn
 
-from tests.test_configs.recipe import build, experiments, load_config, step
+from tests.support.recipe import build, experiments, load_config, step
 
 pytest.importorskip('mmpose')
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.registry import MODELS, DefaultScope
 
-from tests.test_configs.recipe import (
+from tests.support.recipe import (
     build,
     changes,
     learning_rates,

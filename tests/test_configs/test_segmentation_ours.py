@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.test_configs.recipe import (
+from tests.support.recipe import (
     build,
     changes,
     learning_rates,

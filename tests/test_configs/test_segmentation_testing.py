@@ -12,7 +12,7 @@ from mmengine.registry import MODELS, TRANSFORMS, DefaultScope
 from mmengine.structures import PixelData
 from torch import nn
 
-from tests.test_configs.recipe import (
+from tests.support.recipe import (
     changes,
     experiments,
     load_config,

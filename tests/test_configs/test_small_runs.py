@@ -21,7 +21,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import Tensor
 
-from tests.test_configs.recipe import config_names, load_config
+from tests.support.recipe import config_names, load_config
 from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
 
 HOSTS = {
@@ -107,7 +107,7 @@ def test_one_step_and_an_evaluation(
     if find_spec(HOSTS[task]) is None:
         pytest.skip(f'{HOSTS[task]} is not installed')
     config = load_config(task, name)
-    import_module(f'tests.test_configs.small_{task}').shrink(config, data)
+    import_module(f'tests.support.small_{task}').shrink(config, data)
     to_one_step_on_a_cpu(config)
     config.work_dir = str(tmp_path)
     config.experiment_name = f'{name}-{tmp_path.name}'

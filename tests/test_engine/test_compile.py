@@ -10,17 +10,14 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
-from mmengine.model import (
-    BaseModel,
-    BaseTTAModel,
-    MMDistributedDataParallel,
-)
+from mmengine.model import BaseTTAModel, MMDistributedDataParallel
 from mmengine.registry import HOOKS
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
-from tests.markers import needs_compiler
-from tests.test_backbones.models import build, random_input
+from tests.support.compiled import Holder, num_graphs
+from tests.support.markers import needs_compiler
+from tests.support.models import build, random_input
 from uniformer_mm import deploy
 from uniformer_mm.engine import CompileBackboneHook
 from uniformer_mm.engine.compile import MODES
@@ -32,29 +29,11 @@ def _fresh_compiler() -> None:
     counters.clear()
 
 
-class Holder(BaseModel):
-    """A model around a backbone, as hosts have it."""
-
-    def __init__(self, backbone: nn.Module) -> None:
-        super().__init__()
-        self.backbone = backbone
-
-    def forward(self, x: Tensor, mode: str = 'tensor') -> Any:
-        means = [out.mean((2, 3)) for out in self.backbone(x)]
-        if mode == 'loss':
-            return {'loss': sum(x.square().sum() for x in means)}
-        return torch.cat(means, 1)
-
-
 def compiled(backbone: nn.Module, **options: Any) -> Any:
     """Return ``backbone``, compiled by the hook; 'eager' is fast to build."""
     options = {'backend': 'eager', **options}
     CompileBackboneHook(**options).compile(Holder(backbone))
     return backbone
-
-
-def num_graphs() -> int:
-    return counters['stats']['unique_graphs']
 
 
 def assert_same(backbone: Any, model: Any, x: Tensor, **close: Any) -> None:

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.modes import freeze
-from tests.golden_cases import GoldenCase
-from tests.markers import needs_compiler
-from tests.test_backbones.test_golden import build, every_case
+from tests.support.golden import GoldenCase, build, every_case
+from tests.support.markers import needs_compiler
 from uniformer_mm import deploy
 from uniformer_mm.engine import CompileBackboneHook
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch._dynamo.utils import counters
 from torch.utils.data import Dataset
 
-from tests.test_backbones.models import build, random_input
-from tests.test_engine.test_compile import Holder, num_graphs
+from tests.support.compiled import Holder, num_graphs
+from tests.support.models import build, random_input
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
-from tests.test_backbones.models import LIGHT
+from tests.support.models import LIGHT
 from uniformer_mm import UniFormerClassifier
 from uniformer_mm.necks import ClassTokenNeck
 from uniformer_mm.weights.convert import convert

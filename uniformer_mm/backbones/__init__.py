@@ -1,9 +1,11 @@
-"""The backbones; importing this registers them."""
+"""The backbones as configs name them; importing this registers them."""
 
-from uniformer_mm.backbones.classifier import UniFormerClassifier
-from uniformer_mm.backbones.specs import ARCHS, ArchSpec
-from uniformer_mm.backbones.uniformer import UniFormer
-from uniformer_mm.backbones.uniformer_light import UniFormerLight
+from uniformer_mm.backbones.uniformer import (
+    UniFormer,
+    UniFormerClassifier,
+    UniFormerLight,
+)
+from uniformer_mm.models.specs import ARCHS, ArchSpec
 
 __all__ = [
     'ARCHS',

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from uniformer_mm.backbones.base import LINEAR_INIT, InitCfg
+from uniformer_mm.backbones.init_cfg import InitCfg, resolve_init_cfg
+from uniformer_mm.checks import check_count, check_number, check_rate
 from uniformer_mm.registry import MODELS
 
 __all__ = ['ClassTokenNeck']
@@ -51,27 +52,11 @@ class ClassTokenNeck(BaseModule):
         label_smooth_eps: float = 0.0,
         init_cfg: InitCfg = None,
     ) -> None:
-        for name, count in {
-            'in_channels': in_channels,
-            'num_classes': num_classes,
-        }.items():
-            if type(count) is not int:
-                raise TypeError(f'{name} must be an int, got {count!r}')
-            if count < 1:
-                raise ValueError(f'{name} must be >= 1, got {count}')
-        for name, number in {
-            'loss_weight': loss_weight,
-            'label_smooth_eps': label_smooth_eps,
-        }.items():
-            if isinstance(number, bool) or not isinstance(
-                number, (int, float)
-            ):
-                raise TypeError(f'{name} must be a number, got {number!r}')
-        if not 0 <= label_smooth_eps < 1:
-            raise ValueError(
-                f'label_smooth_eps must lie in [0, 1), got {label_smooth_eps}'
-            )
-        super().__init__(dict(LINEAR_INIT) if init_cfg is None else init_cfg)
+        check_count('in_channels', in_channels)
+        check_count('num_classes', num_classes)
+        check_number('loss_weight', loss_weight)
+        check_rate('label_smooth_eps', label_smooth_eps)
+        super().__init__(resolve_init_cfg(init_cfg))
         self.loss_weight = loss_weight
         self.label_smooth_eps = label_smooth_eps
         self.head_cls = nn.Linear(in_channels, num_classes)

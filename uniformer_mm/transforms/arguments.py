@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import Any
 
 __all__ = [
-    'check_count',
     'check_numbers',
     'check_probability',
     'check_range',
@@ -28,19 +27,6 @@ def import_extra(module: str) -> Any:
             f'{module} is needed here and can not be imported ({error}); '
             "install what video needs: pip install 'uniformer_mm[action]'"
         ) from error
-
-
-def check_count(name: str, value: object) -> None:
-    """Raise unless ``value`` is an int >= 1.
-
-    Raises:
-        TypeError: It is not an int.
-        ValueError: It is below 1.
-    """
-    if type(value) is not int:
-        raise TypeError(f'{name} must be an int, got {value!r}')
-    if value < 1:
-        raise ValueError(f'{name} must be >= 1, got {value}')
 
 
 def check_numbers(name: str, values: object, length: int) -> None:

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import Compose
 
+from uniformer_mm.checks import check_count
 from uniformer_mm.registry import TRANSFORMS
-from uniformer_mm.transforms.arguments import check_count, import_extra
+from uniformer_mm.transforms.arguments import import_extra
 
 __all__ = ['RandAugment', 'RepeatAugment']
 

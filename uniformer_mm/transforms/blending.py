@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from uniformer_mm.checks import check_count
 from uniformer_mm.registry import MODELS
 from uniformer_mm.transforms.arguments import (
-    check_count,
     check_numbers,
     check_probability,
     import_extra,

@@ -15,9 +15,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from uniformer_mm.checks import check_count
 from uniformer_mm.registry import TRANSFORMS
 from uniformer_mm.transforms.arguments import (
-    check_count,
     check_numbers,
     check_probability,
     check_range,

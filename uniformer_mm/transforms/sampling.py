@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from uniformer_mm.checks import check_count
 from uniformer_mm.registry import TRANSFORMS
-from uniformer_mm.transforms.arguments import check_count
 
 __all__ = ['DenseSample']
 

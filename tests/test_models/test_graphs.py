@@ -1,0 +1,139 @@
+"""The backbones as graphs: compiled, exported, traced."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+import torch.fx.experimental._config
+from torch.export import Dim
+
+from tests.support.markers import needs_compiler
+from tests.support.models import (
+    KINDS,
+    assert_same_gradients,
+    build,
+    random_input,
+    random_loss,
+)
+from uniformer_mm.models.attention import Attention
+
+
+@pytest.mark.parametrize('kind', list(KINDS))
+def test_compiles_as_one_graph(kind: str) -> None:
+    torch._dynamo.reset()
+    model = build(kind).eval()
+    compiled = torch.compile(model, fullgraph=True, backend='aot_eager')
+    x = random_input(kind, 1, 80, 64)
+    with torch.no_grad():
+        for a, b in zip(compiled(x), model(x), strict=True):
+            torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize('kind', ['image', 'light'])
+@pytest.mark.parametrize('with_cp', [False, True])
+def test_compiled_training_step_is_eager(kind: str, with_cp: bool) -> None:
+    torch._dynamo.reset()
+    model, other = build(kind), build(kind, with_cp=with_cp)
+    compiled = torch.compile(other, fullgraph=True, backend='aot_eager')
+    x = random_input(kind, 2, 64, 64)
+    for run in (model, compiled):
+        random_loss(run(x)).backward()
+    assert_same_gradients(other, model)
+    for (name, a), b in zip(
+        model.named_buffers(), other.buffers(), strict=True
+    ):
+        torch.testing.assert_close(a, b, msg=name)
+
+
+def test_inductor_gives_the_same() -> None:
+    torch._dynamo.reset()
+    model = build('image').eval()
+    compiled = torch.compile(model, fullgraph=True)
+    x = random_input('image', 1, 64, 64)
+    with torch.no_grad():
+        for a, b in zip(compiled(x), model(x), strict=True):
+            torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
+
+
+@needs_compiler
+def test_inductor_trains_windows() -> None:
+    """Windows of more than 8 tokens, which torch divides by in loops."""
+    torch._dynamo.reset()
+    torch.manual_seed(0)
+    model = Attention(32, 16, 0.0, 0.0)
+    other = copy.deepcopy(model)
+    x, weights = torch.rand(2, 2, 10, 12, 32).unbind(0)
+    for run in (model, torch.compile(other, fullgraph=True)):
+        (run(run(x, 9), 9) * weights).sum().backward()
+    assert_same_gradients(other, model, 1e-4)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'changes'),
+    [
+        ('image', {'attention': 'global'}),
+        ('image', {'attention': 'window', 'window_size': 3}),
+        ('image', {'attention': 'hybrid', 'window_size': 3}),
+        ('conv_stem', {}),
+        ('layer_scale', {}),
+        ('video', {}),
+        ('split', {}),
+    ],
+)
+def test_exports_with_dynamic_size(kind: str, changes: dict[str, Any]) -> None:
+    model = build(kind, **changes).eval()
+    # torch.export takes a side of 1 for a constant: stage 4 needs 2.
+    height, width = Dim('height', min=64, max=2048), Dim('width', min=64)
+    x = random_input(kind, 2, 96, 128)
+    exported = torch.export.export(
+        model,
+        (x,),
+        dynamic_shapes={'x': {x.ndim - 2: height, x.ndim - 1: width}},
+    ).module()
+    for h, w in ((96, 128), (65, 97), (224, 64)):
+        x = random_input(kind, 2, h, w)
+        with torch.no_grad():
+            for a, b in zip(exported(x), model(x), strict=True):
+                torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize('mode', ['window', 'hybrid'])
+@pytest.mark.parametrize('least', [64, 16 * 15])
+def test_exports_windows_of_the_papers_size(mode: str, least: int) -> None:
+    """Of which small images have one, if torch is told not to mind."""
+    oblivious = torch.fx.experimental._config.patch(
+        backed_size_oblivious=least == 64
+    )
+    model = build('image', attention=mode, window_size=14).eval()
+    sides = {
+        2: Dim('height', min=least, max=2048),
+        3: Dim('width', min=least, max=2048),
+    }
+    x = random_input('image', 2, 256, 272)
+    with oblivious:
+        exported = torch.export.export(
+            model, (x,), dynamic_shapes={'x': sides}
+        ).module()
+    sizes = [(256, 272), (449, 240)]
+    if least == 64:
+        sizes += [(64, 64), (65, 97), (448, 200)]
+    for h, w in sizes:
+        x = random_input('image', 2, h, w)
+        with torch.no_grad():
+            for a, b in zip(exported(x), model(x), strict=True):
+                torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize('kind', list(KINDS))
+@pytest.mark.filterwarnings('ignore::torch.jit.TracerWarning')
+def test_traced_is_eager(kind: str) -> None:
+    model = build(kind).eval()
+    x = random_input(kind, 1, 80, 64)
+    with torch.no_grad():
+        traced = torch.jit.trace(model, x)
+        other = torch.rand_like(x)
+        for a, b in zip(traced(other), model(other), strict=True):
+            torch.testing.assert_close(a, b)

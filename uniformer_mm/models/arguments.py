@@ -1,0 +1,192 @@
+"""Checks of backbone arguments: pure functions, the caller's object stays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from uniformer_mm.checks import check_bool
+
+__all__ = ['ATTENTION_MODES']
+
+ATTENTION_MODES = ('global', 'window', 'hybrid')
+
+
+def normalize_out_indices(
+    out_indices: Sequence[int], num_stages: int = 4
+) -> tuple[int, ...]:
+    """Return sorted, non-negative, unique stage indices.
+
+    Raises:
+        TypeError: ``out_indices`` is not a sequence of ints.
+        ValueError: It is empty, an index is outside ``[-num_stages,
+            num_stages - 1]``, or one stage is named twice.
+    """
+    if isinstance(out_indices, (str, bytes)) or not (
+        isinstance(out_indices, Sequence)
+        and all(type(i) is int for i in out_indices)
+    ):
+        raise TypeError(
+            f'out_indices must be a sequence of ints, got {out_indices!r}'
+        )
+    for index in out_indices:
+        if not -num_stages <= index < num_stages:
+            raise ValueError(
+                f'out_indices must lie in [{-num_stages}, {num_stages - 1}], '
+                f'got {index}'
+            )
+    stages = sorted({i % num_stages for i in out_indices})
+    if not stages or len(stages) != len(out_indices):
+        raise ValueError(
+            'out_indices must name at least one stage and none twice, got '
+            f'{tuple(out_indices)}'
+        )
+    return tuple(stages)
+
+
+def normalize_with_cp(
+    with_cp: bool | Sequence[int], depths: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Return how many leading blocks of each stage are checkpointed.
+
+    Args:
+        with_cp: True for all blocks, False for none, or a count per stage.
+        depths: Blocks per stage.
+
+    Raises:
+        TypeError: ``with_cp`` is neither a bool nor a sequence of ints.
+        ValueError: Not one count per stage, or a count outside its stage.
+    """
+    if isinstance(with_cp, bool):
+        return depths if with_cp else (0,) * len(depths)
+    if not isinstance(with_cp, Sequence) or not all(
+        type(c) is int for c in with_cp
+    ):
+        raise TypeError(
+            'with_cp must be a bool or a sequence of ints (blocks per '
+            f'stage), got {with_cp!r}'
+        )
+    counts = tuple(with_cp)
+    if len(counts) != len(depths) or not all(
+        0 <= count <= depth
+        for count, depth in zip(counts, depths, strict=True)
+    ):
+        raise ValueError(
+            f'with_cp must hold {len(depths)} counts between 0 and the '
+            f'depths {depths}, got {counts}'
+        )
+    return counts
+
+
+def check_attention(attention: str, window_size: int, ndim: int) -> None:
+    """Raise unless the attention mode and the window size are valid.
+
+    Raises:
+        TypeError: ``window_size`` is not an int.
+        ValueError: Unknown mode, a window below 1, or windows of videos.
+    """
+    if attention not in ATTENTION_MODES:
+        raise ValueError(
+            f'unknown attention {attention!r}; choose one of '
+            f'{list(ATTENTION_MODES)}'
+        )
+    if type(window_size) is not int:
+        raise TypeError(f'window_size must be an int, got {window_size!r}')
+    if window_size < 1:
+        raise ValueError(
+            f'window_size must be at least 1 token, got {window_size}'
+        )
+    if ndim == 3 and attention != 'global':
+        raise ValueError(
+            "attention must be 'global' for videos (ndim=3), got "
+            f'{attention!r}'
+        )
+
+
+def check_outputs(
+    out_norm: str | None, as_tuple: bool, out_indices: tuple[int, ...]
+) -> None:
+    """Raise ``ValueError`` unless these fit the outputs."""
+    if not as_tuple and len(out_indices) != 1:
+        raise ValueError(
+            f'as_tuple=False is for one output, got out_indices {out_indices}'
+        )
+    if out_norm not in ('LN', 'BN', None):
+        raise ValueError(
+            f"unknown out_norm {out_norm!r}; choose 'LN', 'BN' or None"
+        )
+    if out_norm == 'BN' and out_indices != (3,):
+        raise ValueError(
+            "out_norm='BN' is the norm of the last stage and needs "
+            f'out_indices=(3,), got {out_indices}'
+        )
+
+
+def check_frozen_stages(frozen_stages: int, num_stages: int = 4) -> None:
+    """Raise unless ``frozen_stages`` is an int in ``[-1, num_stages]``."""
+    if type(frozen_stages) is not int:
+        raise TypeError(f'frozen_stages must be an int, got {frozen_stages!r}')
+    if not -1 <= frozen_stages <= num_stages:
+        raise ValueError(
+            f'frozen_stages must lie in [-1, {num_stages}], got '
+            f'{frozen_stages}'
+        )
+
+
+def check_ndim(ndim: int, **video_only: bool) -> None:
+    """Raise ``ValueError`` unless ``ndim`` is 2 or 3 and allows the options.
+
+    Args:
+        ndim: 2 for images, 3 for videos.
+        video_only: Options that are on, which only videos have.
+    """
+    if ndim not in (2, 3):
+        raise ValueError(
+            f'ndim must be 2 (images) or 3 (videos), got {ndim!r}'
+        )
+    for name, on in video_only.items():
+        check_bool(name, on)
+    wrong = [name for name, on in video_only.items() if on]
+    if ndim == 2 and wrong:
+        raise ValueError(f'{wrong[0]}=True needs ndim=3, got ndim=2')
+
+
+def check_input(x: Tensor, ndim: int, in_channels: int, min_side: int) -> None:
+    """Raise unless ``x`` is a batch of images or videos that fits.
+
+    Raises:
+        TypeError: ``x`` is not a floating-point tensor.
+        ValueError: Wrong dimensions or channels, a side or a clip too short.
+    """
+    layout = '(N, C, H, W)' if ndim == 2 else '(N, C, T, H, W)'
+    if not isinstance(x, Tensor):
+        raise TypeError(
+            f'the input must be a torch.Tensor of shape {layout}, got '
+            f'{type(x).__name__}'
+        )
+    if not x.is_floating_point():
+        raise TypeError(
+            'the input must be floating point (normalised pixels), got '
+            f'{x.dtype}'
+        )
+    if x.ndim != ndim + 2:
+        raise ValueError(
+            f'the input must have {ndim + 2} dimensions {layout} for '
+            f'ndim={ndim}, got shape {tuple(x.shape)}'
+        )
+    if x.shape[1] != in_channels:
+        raise ValueError(
+            f'the input must have {in_channels} channels (in_channels), got '
+            f'shape {tuple(x.shape)}'
+        )
+    if x.shape[-2] < min_side or x.shape[-1] < min_side:
+        raise ValueError(
+            f'the input must be at least {min_side} x {min_side} px, the '
+            f'stride of the last stage, got shape {tuple(x.shape)}'
+        )
+    if ndim == 3 and x.shape[2] < 2:
+        raise ValueError(
+            'the input must have at least 2 frames, the temporal stride of '
+            f'the stem, got shape {tuple(x.shape)}'
+        )
