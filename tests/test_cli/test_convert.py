@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.test_weights.official import filled, whole
+from tests.support.official_weights import filled, whole
 from uniformer_mm.cli.main import main
 from uniformer_mm.weights.files import read_weights
 

@@ -40,6 +40,7 @@ NO_OPS = "ModuleNotFoundError: No module named 'mmcv._ext'"
 
 OFF = {'UNIFORMER_MM_COMPAT': '0'}
 DRN = 'mmaction.models.localizers.drn'
+COMPILED = {'mmcv': '2.1.0'}
 
 
 def _facts(
@@ -119,6 +120,11 @@ CASES = [
         'mmcv twice',
         _facts(versions={'mmcv': '2.1.0'}),
         'pip uninstall -y mmcv mmcv-lite',
+    ),
+    (
+        'compiled ops',
+        _facts(versions=COMPILED, drop=('mmcv-lite',), replaced=(DRN,)),
+        'out_channels_last=True',
     ),
     (
         'torchvision release',
@@ -257,8 +263,7 @@ def test_an_absent_required_module_fails(module: str) -> None:
 
 
 def test_replacements_that_are_not_needed_say_why() -> None:
-    mmcv = {'mmcv': '2.1.0'}
-    rows = _rows(_facts(versions=mmcv, drop=('mmcv-lite',), replaced=()))
+    rows = _rows(_facts(versions=COMPILED, drop=('mmcv-lite',), replaced=()))
     assert rows['mmcv._ext'].text == 'not needed: mmcv has its own'
     assert rows['mmcv'].text == 'nms works, with ops compiled'
     assert rows['localizers.drn'].text == 'not needed: mmaction has its own'
@@ -268,6 +273,21 @@ def test_replacements_that_are_not_needed_say_why() -> None:
     )
     rows = _rows(_facts(versions={'torch': '2.5.1'}))
     assert rows['types in checkpoints'].status == 'off'
+
+
+@pytest.mark.parametrize(
+    'facts',
+    [
+        _facts(versions=COMPILED, drop=('mmcv-lite',)),  # ops of ours
+        _facts({'mmcv': '_ext.so: undefined symbol'}, replaced=()),
+        _facts(drop=('mmcv', 'mmcv-lite'), replaced=()),
+    ],
+)
+def test_memory_of_maps_is_told_where_compiled_ops_work(facts: Facts) -> None:
+    compiled = replace(HEALTHY, replaced=())
+    assert _rows(compiled)['compiled ops'].status == 'info'
+    assert 'read maps as N C H W' in _rows(compiled)['compiled ops'].text
+    assert _rows(facts)['compiled ops'].status == 'clear'
 
 
 def test_every_replacement_is_named() -> None:

@@ -9,16 +9,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.golden_cases import GoldenCase
-from tests.test_backbones.models import LIGHT, TINY
-from tests.test_weights.hosts import (
+from tests.support.golden import GoldenCase
+from tests.support.host_weights import (
     HOSTS,
     OURS_FOR_VIDEO,
     WIDTHS,
     host_model,
     recognizer,
 )
-from tests.test_weights.official import (
+from tests.support.models import LIGHT, TINY
+from tests.support.official_weights import (
     CASES,
     DENSE,
     HEADS,

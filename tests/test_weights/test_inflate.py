@@ -8,10 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.test_backbones.models import build
+from tests.support.models import build
 from uniformer_mm import UniFormer, UniFormerClassifier, UniFormerLight
-from uniformer_mm.backbones.convs import depthwise
-from uniformer_mm.backbones.layers import PatchEmbed
+from uniformer_mm.models.layers import PatchEmbed, depthwise
 from uniformer_mm.weights.convert import convert
 from uniformer_mm.weights.inflate import inflate
 from uniformer_mm.weights.report import Report

@@ -10,9 +10,9 @@ from mmengine.logging import MMLogger
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from tests.golden_cases import GoldenCase, fill_model
-from tests.test_backbones.models import build, random_input
-from tests.test_weights.official import as_recognizer, filled, whole
+from tests.support.golden import GoldenCase, fill_model
+from tests.support.models import build, random_input
+from tests.support.official_weights import as_recognizer, filled, whole
 from uniformer_mm import UniFormer, UniFormerClassifier, UniFormerLight
 from uniformer_mm.weights.files import write_weights
 from uniformer_mm.weights.load import load_backbone

@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.test_weights.weight_files import (
+from tests.support.weight_files import (
     ARGS,
     AVERAGED,
     BOTH_FORMATS,

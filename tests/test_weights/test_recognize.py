@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.golden_cases import GoldenCase
-from tests.test_backbones.models import KINDS as TINY_KINDS
-from tests.test_backbones.models import TINY
-from tests.test_backbones.models import build as build_tiny
-from tests.test_weights.official import (
+from tests.support.golden import GoldenCase
+from tests.support.models import KINDS as TINY_KINDS
+from tests.support.models import TINY
+from tests.support.models import build as build_tiny
+from tests.support.official_weights import (
     CASES,
     DENSE,
     KINDS,

@@ -16,7 +16,7 @@ import torch
 from mmengine.runner import load_checkpoint
 from torch import nn
 
-from tests.test_weights.weight_files import (
+from tests.support.weight_files import (
     PREFIXED,
     WEIGHTS,
     as_nobody,

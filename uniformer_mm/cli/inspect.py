@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         )
     for task in TASKS:
         try:
-            _, report = convert(file.state, task)
+            _, report = convert(file.state, task, identity=identity)
             print(f'as {task}: {report.summary()}')
         except ValueError as error:
             print(f'as {task}: no, {error}')

@@ -13,8 +13,8 @@ from uniformer_mm.weights.recognize import Identity
 from uniformer_mm.weights.zoo import ZOO, ZooEntry, find_entry
 
 __all__ = [
-    'check_head_dim',
     'check_identity',
+    'check_known_head_dim',
     'contradictions',
     'entry_of',
     'head_dim_hint',
@@ -65,7 +65,7 @@ def head_dim_hint(identity: Identity) -> str:
     )
 
 
-def check_head_dim(
+def check_known_head_dim(
     known: int | None, backbone: Any, identity: Identity, path: Path
 ) -> None:
     """Raise where head_dim is known to differ, warn where it is not known."""
@@ -97,23 +97,18 @@ def check_identity(
 
     With ``new_gains`` it may be without layer scale.
     """
-    scaled = tuple(gain > 0 for gain in backbone.spec.layer_scale)
-    stages = backbone.num_stages
+    traits = ('light', 'depths', 'embed_dims', 'stem')
     found = {
-        'light': (identity.light, backbone.light),
-        'depths': (identity.depths, backbone.spec.depths),
-        'embed_dims': (identity.embed_dims, backbone.spec.embed_dims),
-        'stem': (identity.stem, backbone.spec.stem),
+        name: (getattr(identity, name), getattr(backbone.spec, name))
+        for name in traits
     }
     if any(identity.layer_scale) or not new_gains:
-        found['layer_scale'] = (identity.layer_scale[:stages], scaled[:stages])
+        stages = slice(backbone.num_stages)
+        scaled = tuple(gain > 0 for gain in backbone.spec.layer_scale)
+        found['layer_scale'] = (identity.layer_scale[stages], scaled[stages])
     if identity.ndim == 3:
-        found['ndim'] = (3, backbone.ndim)
-        found['split'] = (identity.split, backbone.split)
-        found['temporal_stride_std'] = (
-            identity.temporal_stride_std,
-            backbone.temporal_stride_std,
-        )
+        for name in ('ndim', 'split', 'temporal_stride_std'):
+            found[name] = (getattr(identity, name), getattr(backbone, name))
     wrong = [
         f'{name} is {theirs} in the file and {ours} in the backbone'
         for name, (theirs, ours) in found.items()

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ['WeightFileError', 'check_plain', 'check_state', 'some']
+__all__ = [
+    'WeightFileError',
+    'check_plain',
+    'check_state',
+    'listed',
+    'some',
+]
 
 # Those the backbones can hold; quantized and 8-bit floats have other dtypes.
 _DTYPES = frozenset(
@@ -88,3 +94,9 @@ def some(names: Iterable[Any]) -> str:
     names = list(names)
     first = ', '.join(repr(name) for name in names[:3])
     return first if len(names) <= 3 else f'{first}, ... ({len(names)} in all)'
+
+
+def listed(keys: Sequence[object], limit: int = 8) -> str:
+    """Return the keys in a line: the first ``limit``, and how many more."""
+    more = f' and {len(keys) - limit} more' if len(keys) > limit else ''
+    return ', '.join(map(str, keys[:limit])) + more

@@ -17,17 +17,18 @@ a fork of SlowFast) and mmdet 3.3, mmseg 1.2, mmpose 1.3, mmaction2 1.2:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from uniformer_mm.weights.layout import COUNTER, listed
-from uniformer_mm.weights.recognize import HEADS, recognize
+from uniformer_mm.weights.checks import listed
+from uniformer_mm.weights.layout import COUNTER
+from uniformer_mm.weights.recognize import HEADS, Identity, recognize
 from uniformer_mm.weights.report import Report
 
-__all__ = ['TASKS', 'convert']
+__all__ = ['TASKS', 'Rule', 'convert', 'rules_for']
 
 
 class Rule(NamedTuple):
@@ -47,6 +48,8 @@ class Rule(NamedTuple):
 
 STAGES = r'(?:patch_embed[1-4]|blocks[1-4]|cls_upsample)\..+|cls_token'
 WHOLE_BACKBONE = Rule('backbone', r'(backbone\..+)', r'\1')
+# Which heads a model may have is known to the recognition.
+NECK_AND_HEADS = Rule('neck and heads', r'((?:neck|\w+_head)\..+)', r'\1')
 # Made from the config of the model, never from a file.
 CONSTANTS = Rule('normalisation constants', r'data_preprocessor\..+', None)
 RULES: Mapping[str, tuple[Rule, ...]] = {
@@ -61,32 +64,11 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             r'|(?:head|aux_head|head_cls)\.(?:weight|bias)',
             None,
         ),
-        Rule(
-            'not the backbone',
-            r'(?:neck|rpn_head|roi_head|bbox_head|mask_head|decode_head'
-            r'|auxiliary_head|keypoint_head|head|cls_head)\..+',
-            None,
-        ),
+        Rule('not the backbone', r'(?:neck|head|\w+_head)\..+', None),
         CONSTANTS,
     ),
-    'detection': (
-        WHOLE_BACKBONE,
-        Rule(
-            'neck and heads',
-            r'((?:neck|rpn_head|roi_head|bbox_head|mask_head)\..+)',
-            r'\1',
-        ),
-        CONSTANTS,
-    ),
-    'segmentation': (
-        WHOLE_BACKBONE,
-        Rule(
-            'neck and heads',
-            r'((?:neck|decode_head|auxiliary_head)\..+)',
-            r'\1',
-        ),
-        CONSTANTS,
-    ),
+    'detection': (WHOLE_BACKBONE, NECK_AND_HEADS, CONSTANTS),
+    'segmentation': (WHOLE_BACKBONE, NECK_AND_HEADS, CONSTANTS),
     'pose': (
         Rule('output norm not used', r'backbone\.norm[1-3]\..+', None),
         WHOLE_BACKBONE,
@@ -130,7 +112,11 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 
 
 def convert(
-    state: Mapping[str, Tensor], task: str
+    state: Mapping[str, Tensor],
+    task: str,
+    *,
+    identity: Identity | None = None,
+    rules: Sequence[Rule] = (),
 ) -> tuple[dict[str, Tensor], Report]:
     """Rename the keys of ``state`` for a task.
 
@@ -146,6 +132,8 @@ def convert(
             'detection', 'segmentation', 'pose' (whole models of the official
             release, or of today) or 'action' (classifiers as mmaction2 has
             them; the backbone has ``out_norm='BN'``).
+        identity: What ``state`` is, if it was recognised before.
+        rules: Further rules, which come before those of the task.
 
     Returns:
         tuple: The weights under their new names, sharing the memory of those
@@ -158,13 +146,13 @@ def convert(
     """
     if task not in RULES:
         raise ValueError(f'unknown task {task!r}; choose one of {TASKS}')
-    kind = recognize(state, {}).kind
+    kind = (identity or recognize(state, {})).kind
     if kind not in KINDS[task]:
         raise ValueError(
             f'task {task!r} takes {" or ".join(KINDS[task])} weights, got '
             f'{kind} weights'
         )
-    names, dropped = _apply(RULES[task], state)
+    names, dropped = _apply((*rules, *RULES[task]), state)
     result = {target: state[key] for key, target in names.items()}
     counters = _missing_counters(result)
     result |= counters
@@ -174,6 +162,28 @@ def convert(
         dropped=dropped,
         changed=dict.fromkeys(counters, 'batch counter set to 0'),
     )
+
+
+def rules_for(modules: Iterable[str], grows: bool) -> list[Rule]:
+    """Return the rules, ahead of those of a backbone, for a certain one.
+
+    Args:
+        modules: Names of what the backbone has; the rest is dropped.
+        grows: Image weights are to become those of videos.
+    """
+    built = '|'.join(map(re.escape, modules))
+    rules = [
+        Rule('built', rf'(?:backbone\.)?((?:{built})(?:\..+)?)', r'\1'),
+        Rule(
+            'stage or norm not in the backbone',
+            rf'(?:backbone\.)?(?:{STAGES}|norm[1-4]\..+)',
+            None,
+        ),
+    ]
+    if grows:
+        gains = Rule('gain that only image models have', r'.+\.gamma_3', None)
+        rules.insert(0, gains)
+    return rules
 
 
 def _apply(
@@ -211,13 +221,6 @@ def _apply(
 
 def _missing_counters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return a counter for each batch norm of ``state`` that has none."""
-    norms = (
-        key.removesuffix('.running_var')
-        for key in state
-        if key.endswith('.running_var')
-    )
-    return {
-        norm + COUNTER: torch.tensor(0)
-        for norm in norms
-        if norm + COUNTER not in state
-    }
+    norms = [k.rpartition('.')[0] for k in state if k.endswith('running_var')]
+    missing = [norm + COUNTER for norm in norms if norm + COUNTER not in state]
+    return {key: torch.tensor(0) for key in missing}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from uniformer_mm.weights.layout import listed
+from uniformer_mm.weights.checks import listed
 from uniformer_mm.weights.report import Report
 
 __all__ = ['INFLATIONS', 'inflate']

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor
 
-__all__ = ['COUNTER', 'Identity', 'faults', 'hidden_width', 'layout', 'listed']
+from uniformer_mm.models import (
+    ArchSpec,
+    UniFormer,
+    UniFormerClassifier,
+    UniFormerLight,
+)
+from uniformer_mm.weights.checks import listed
+
+__all__ = [
+    'COUNTER',
+    'Identity',
+    'Shapes',
+    'differences',
+    'faults',
+    'layout',
+    'shapes_of',
+]
 
 COUNTER = '.num_batches_tracked'
+# Modules that a file may leave out: output norms, the class token's head.
+OPTIONAL = {'norm1', 'norm2', 'norm3', 'norm4', 'norm_cls', 'head_cls'}
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -54,32 +74,77 @@ class Identity:
     num_classes: int | None
     archs: tuple[str, ...]
 
-
-def hidden_width(dim: int, mlp_ratio: float) -> int:
-    """Return the hidden width of an MLP; it is rounded down."""
-    # A ratio that was found as width / dim may come out a hair too small.
-    return int(dim * mlp_ratio + 1e-6)
-
-
-def listed(keys: Sequence[object], limit: int = 8) -> str:
-    """Return the keys in a line: the first ``limit``, and how many more."""
-    more = f' and {len(keys) - limit} more' if len(keys) > limit else ''
-    return ', '.join(map(str, keys[:limit])) + more
-
-
-def layout(identity: Identity, in_channels: int = 3) -> Shapes:
-    """Return key -> shape of the stages, without output norms and heads."""
-    shapes: Shapes = {}
-    for i, depth in enumerate(identity.depths):
-        shapes |= _within(
-            f'patch_embed{i + 1}', _stem(identity, i, in_channels)
+    @property
+    def spec(self) -> ArchSpec:
+        """The variant, with gains of 1 and attention heads of one channel."""
+        return ArchSpec(
+            self.depths,
+            self.embed_dims,
+            head_dim=1,
+            # Found as width / dim, it may be a hair too small.
+            mlp_ratio=self.mlp_ratio + 1e-9,
+            stem=self.stem,
+            layer_scale=tuple(map(float, self.layer_scale)),
+            light=self.light,
         )
-        for j in range(depth):
-            shapes |= _within(f'blocks{i + 1}.{j}', _block(identity, i, j))
-    if identity.light:
-        shapes['cls_token'] = (1, 1, identity.embed_dims[2])
-        shapes |= _affine('cls_upsample', *identity.embed_dims[:1:-1])
-    return shapes
+
+
+def shapes_of(state: Mapping[str, Tensor]) -> Shapes:
+    """Return key -> shape."""
+    return {key: tuple(value.shape) for key, value in state.items()}
+
+
+def layout(
+    identity: Identity, in_channels: int = 3, out_norm: str = 'LN'
+) -> Shapes:
+    """Return key -> shape of the bare model, all that it may have included.
+
+    Args:
+        identity: What the model is. Heads are those of classifiers alone.
+        in_channels: Channels of the input.
+        out_norm: 'LN' (norms of all outputs) or 'BN', as the backbones take
+            it. Classifiers have the latter.
+
+    Raises:
+        ValueError: There is no such model.
+    """
+    options: dict[str, Any] = {
+        'ndim': identity.ndim,
+        'in_channels': in_channels,
+    }
+    if not identity.light:
+        options['split'] = identity.split
+        options['temporal_stride_std'] = identity.temporal_stride_std
+    model: type[Any] = UniFormerLight if identity.light else UniFormer
+    if identity.kind == 'classifier':
+        model = UniFormerClassifier
+        options['num_classes'] = identity.num_classes or 1
+        options['token_labeling'] = identity.token_labeling
+    else:
+        options['out_norm'] = out_norm
+        options['out_indices'] = (3,) if out_norm == 'BN' else (0, 1, 2, 3)
+        if identity.light:
+            options['out_cls_token'] = True
+    with torch.device('meta'):
+        state = model(identity.spec, **options).state_dict()
+    return {
+        key.removeprefix('backbone.'): shape
+        for key, shape in shapes_of(state).items()
+    }
+
+
+def differences(
+    state: Mapping[str, Tensor], shapes: Shapes
+) -> tuple[list[str], list[str], list[str]]:
+    """Return the keys that are missing, unknown and of another shape."""
+    missing = [key for key in shapes if key not in state]
+    unknown = [key for key in state if key not in shapes]
+    reshaped = [
+        key
+        for key, shape in shapes.items()
+        if key in state and tuple(state[key].shape) != shape
+    ]
+    return missing, unknown, reshaped
 
 
 def faults(state: Mapping[str, Tensor], identity: Identity) -> list[str]:
@@ -92,133 +157,25 @@ def faults(state: Mapping[str, Tensor], identity: Identity) -> list[str]:
     Returns:
         list[str]: Sentences that list the keys; empty if all is well.
     """
-    stem = 'patch_embed1.proj.weight'
-    if identity.stem != 'patch':
-        stem = 'patch_embed1.proj.0.weight'
-    first = state.get(stem)
+    stem = 'proj' if identity.stem == 'patch' else 'proj.0'
+    first = state.get(f'patch_embed1.{stem}.weight')
     colors = 3 if first is None or first.ndim < 2 else first.shape[1]
-    expected = layout(identity, colors)
-    for shapes, needed in _extras(identity):
-        if needed or any(key in state for key in shapes):
-            expected |= shapes
-
-    missing = [
-        key
-        for key in expected
-        if key not in state and not key.endswith(COUNTER)
-    ]
-    unknown = [key for key in state if key not in expected]
+    present = {key.split('.')[0] for key in state}
+    try:
+        shapes = layout(identity, colors, 'BN' if 'norm' in present else 'LN')
+    except ValueError as error:
+        return [str(error)]
+    left_out = OPTIONAL - present
+    expected = {
+        key: shape
+        for key, shape in shapes.items()
+        if key.split('.')[0] not in left_out
+    }
+    missing, unknown, reshaped = differences(state, expected)
+    missing = [key for key in missing if not key.endswith(COUNTER)]
     wrong = [
-        f'{key} {tuple(state[key].shape)} instead of {shape}'
-        for key, shape in expected.items()
-        if key in state and tuple(state[key].shape) != shape
+        f'{key} {tuple(state[key].shape)} instead of {expected[key]}'
+        for key in reshaped
     ]
-    return [
-        f'{what} {listed(keys)}'
-        for what, keys in (
-            ('missing', missing),
-            ('unknown', unknown),
-            ('wrong shape', wrong),
-        )
-        if keys
-    ]
-
-
-def _extras(identity: Identity) -> list[tuple[Shapes, bool]]:
-    """Return output norms and heads, and whether the model needs each."""
-    dim = identity.embed_dims[-1]
-    is_classifier = identity.kind == 'classifier'
-    extras = [
-        (_affine(f'norm{i + 1}', width), False)
-        for i, width in enumerate(identity.embed_dims)
-    ]
-    extras.append((_batch_norm('norm', dim), is_classifier))
-    if is_classifier:
-        classes = identity.num_classes or 0
-        extras.append((_affine('head', classes, dim), True))
-        extras.append((_affine('aux_head', classes, dim), False))
-        extras.append((_affine('head_cls', classes, dim), False))
-    if is_classifier or identity.light:
-        extras.append((_affine('norm_cls', dim), False))
-    return extras
-
-
-def _within(name: str, shapes: Shapes) -> Shapes:
-    return {f'{name}.{key}': shape for key, shape in shapes.items()}
-
-
-def _affine(name: str, *shape: int) -> Shapes:
-    return {f'{name}.weight': shape, f'{name}.bias': shape[:1]}
-
-
-def _batch_norm(name: str, dim: int) -> Shapes:
-    statistics = {f'{name}.running_{of}': (dim,) for of in ('mean', 'var')}
-    return {**_affine(name, dim), **statistics, name + COUNTER: ()}
-
-
-def _stem(identity: Identity, i: int, in_channels: int) -> Shapes:
-    """Return the shapes of the patch embedding of stage ``i``."""
-    dim = identity.embed_dims[i]
-    last = identity.embed_dims[i - 1] if i else in_channels
-    times = identity.ndim - 2
-    if identity.stem == 'patch' or (identity.stem == 'conv_first' and i):
-        time = 3 if i == 0 or identity.temporal_stride_std else 1
-        side = 2 if i else 4
-        kernel = (time,) * times + (side, side)
-        return _affine('norm', dim) | _affine('proj', dim, last, *kernel)
-    if i:
-        kernel = (1,) * times + (3, 3)
-        conv = _affine('proj.0', dim, last, *kernel)
-        return conv | _batch_norm('proj.1', dim)
-    kernel = (3,) * identity.ndim
-    half = dim // 2
-    return (
-        _affine('proj.0', half, last, *kernel)
-        | _batch_norm('proj.1', half)
-        | _affine('proj.3', dim, half, *kernel)
-        | _batch_norm('proj.4', dim)
-    )
-
-
-def _block(identity: Identity, i: int, j: int) -> Shapes:
-    """Return the shapes of block ``j`` of stage ``i``."""
-    dim = identity.embed_dims[i]
-    hidden = hidden_width(dim, identity.mlp_ratio)
-    three, five = (3,) * identity.ndim, (5,) * identity.ndim
-    is_conv = i < 2
-    one = (1,) * identity.ndim if is_conv else ()
-    norm = _batch_norm if is_conv else _affine
-    shapes = (
-        _affine('pos_embed', dim, 1, *three)
-        | norm('norm1', dim)
-        | norm('norm2', dim)
-        | _affine('mlp.fc1', hidden, dim, *one)
-        | _affine('mlp.fc2', dim, hidden, *one)
-    )
-    if is_conv:
-        shapes |= _affine('conv1', dim, dim, *one)
-        shapes |= _affine('conv2', dim, dim, *one)
-        shapes |= _affine('attn', dim, 1, *five)
-    else:
-        shapes |= _attention('attn', dim)
-        if identity.split:
-            shapes |= _affine('t_norm', dim) | _attention('t_attn', dim)
-    if identity.layer_scale[i]:
-        gains = ['gamma_1', 'gamma_2']
-        # Light images have a third gain wherever tokens are left out.
-        if (
-            identity.light
-            and identity.ndim == 2
-            and i > 1
-            and (i, j) != (2, 0)
-        ):
-            gains.append('gamma_3')
-        shape = (1, dim, *one) if is_conv else (dim,)
-        shapes |= dict.fromkeys(gains, shape)
-    return shapes
-
-
-def _attention(name: str, dim: int) -> Shapes:
-    return _affine(f'{name}.qkv', 3 * dim, dim) | _affine(
-        f'{name}.proj', dim, dim
-    )
+    found = {'missing': missing, 'unknown': unknown, 'wrong shape': wrong}
+    return [f'{what} {listed(keys)}' for what, keys in found.items() if keys]

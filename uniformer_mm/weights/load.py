@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from uniformer_mm.registry import WEIGHT_INITIALIZERS
 from uniformer_mm.weights.agreement import (
-    check_head_dim,
     check_identity,
+    check_known_head_dim,
     contradictions,
     entry_of,
 )
-from uniformer_mm.weights.convert import convert
+from uniformer_mm.weights.checks import listed
+from uniformer_mm.weights.convert import convert, rules_for
 from uniformer_mm.weights.download import fetch
 from uniformer_mm.weights.files import read_weights
 from uniformer_mm.weights.inflate import INFLATIONS, inflate
-from uniformer_mm.weights.layout import listed
+from uniformer_mm.weights.layout import Shapes, differences, shapes_of
 from uniformer_mm.weights.recognize import recognize
 from uniformer_mm.weights.report import Report
 
 __all__ = ['UniFormerPretrained', 'load_backbone']
 
-COUNTER = 'norm.num_batches_tracked'
+# What starts anew where no pre-training has it.
+NEW = re.compile(r'norm[1-4]\.|.*\.(t_norm|t_attn)\.')
 
 
 def load_backbone(
@@ -45,9 +46,9 @@ def load_backbone(
 
     Every parameter and buffer comes from the file, but for the output norms
     (``norm1`` to ``norm4``), which no pre-training has, for time attention
-    (``t_norm``, ``t_attn``), which images have not, and for ``new_gains``.
-    Image weights go into a video backbone by inflation. One line of account is
-    logged.
+    (``t_norm``, ``t_attn``), which images have not, and for ``new_gains``:
+    those start anew. Image weights go into a video backbone by inflation. One
+    line of account is logged.
 
     Args:
         backbone (UniFormer | UniFormerLight): It is changed in place.
@@ -59,8 +60,8 @@ def load_backbone(
             videos. Defaults to 'mean', the official rule.
         ema (bool): Take the averaged weights of a training file. Defaults to
             False.
-        new_gains (bool): If the file has no layer scale, keep the backbone's
-            at its initial values, as the smallest video models do; else
+        new_gains (bool): If the file has no layer scale, set the backbone's
+            to its initial values, as the smallest video models do; else
             such a file is refused. Defaults to False.
 
     Returns:
@@ -99,20 +100,25 @@ def load_backbone(
             )
         head_dim = entry.head_dim
     check_identity(identity, backbone, path, new_gains)
-    check_head_dim(head_dim, backbone, identity, path)
+    check_known_head_dim(head_dim, backbone, identity, path)
 
-    state, report = _backbone_part(file.state, backbone)
     own = backbone.state_dict()
-    target = {key: tuple(value.shape) for key, value in own.items()}
+    shapes = shapes_of(own)
     grows = identity.ndim == 2 and backbone.ndim == 3
-    state, step = _drop_unbuilt(state, target, grows)
-    report = report.then(step)
+    modules = dict.fromkeys(key.split('.')[0] for key in own)
+    state, report = convert(
+        file.state,
+        'backbone',
+        identity=identity,
+        rules=rules_for(modules, grows),
+    )
     if grows:
-        state, step = inflate(state, target, inflation)
+        state, step = inflate(state, shapes, inflation)
         report = report.then(step)
-    fresh = _check_keys(state, target, path, new_gains)
+    fresh = _check_keys(state, shapes, path, new_gains)
     _check_values(state, own, path)
-    # What is new keeps its values, so that loading can be strict.
+    _start_anew(backbone, fresh)
+    # With what is new in its place, so that loading can be strict.
     backbone.load_state_dict({k: state.get(k, own[k]) for k in own})
     print_log(
         f'{path.name} ({file.wrapper}) into {type(backbone).__name__}: '
@@ -120,6 +126,16 @@ def load_backbone(
         logger='current',
     )
     return report
+
+
+def _start_anew(backbone: Any, names: list[str]) -> None:
+    """Give modules the values that they start with, not what memory holds."""
+    for name in names:
+        backbone.get_submodule(name).reset_parameters()
+        # Blocks know the start of their gains and of their time attention.
+        block = '.'.join(name.split('.')[:2])
+        if block.startswith('blocks'):
+            backbone.get_submodule(block).reset_parameters()
 
 
 @WEIGHT_INITIALIZERS.register_module()
@@ -163,61 +179,6 @@ class UniFormerPretrained:
         load_backbone(module, self.checkpoint, **self.options)
 
 
-def _backbone_part(
-    state: Mapping[str, Tensor], backbone: Any
-) -> tuple[dict[str, Tensor], Report]:
-    """Convert to the keys of the backbone, with the final norms it has."""
-    part, report = convert(state, 'backbone')
-    final = tuple(
-        f'{name}.' for name in ('norm', 'norm_cls') if hasattr(backbone, name)
-    )
-    if not final:
-        return part, report
-    norm = {
-        key: key.removeprefix('backbone.')
-        for key in report.dropped
-        if key.removeprefix('backbone.').startswith(final)
-    }
-    part |= {target: state[key] for key, target in norm.items()}
-    if norm and backbone.out_norm == 'BN' and COUNTER not in part:
-        part[COUNTER] = torch.tensor(0)
-    dropped = {k: v for k, v in report.dropped.items() if k not in norm}
-    kept = tuple(k for k, target in norm.items() if k == target)
-    renamed = {k: target for k, target in norm.items() if k != target}
-    return part, replace(
-        report,
-        kept=report.kept + kept,
-        renamed={**report.renamed, **renamed},
-        dropped=dropped,
-    )
-
-
-def _drop_unbuilt(
-    state: dict[str, Tensor],
-    target: Mapping[str, tuple[int, ...]],
-    grows: bool,
-) -> tuple[dict[str, Tensor], Report]:
-    """Leave out stages, output norms and gains that the backbone lacks."""
-    built = {name.split('.')[0] for name in target}
-    optional = {f'norm{i}' for i in range(1, 5)}
-    optional |= {
-        f'{n}{i}' for n in ('patch_embed', 'blocks') for i in (2, 3, 4)
-    }
-    optional |= {'cls_token', 'cls_upsample'}
-    unbuilt = {
-        key
-        for key in state
-        if (name := key.split('.')[0]) in optional and name not in built
-    }
-    dropped = dict.fromkeys(unbuilt, 'stage or norm not in the backbone')
-    if grows:
-        gains = [k for k in state if k.endswith('.gamma_3')]
-        dropped |= dict.fromkeys(gains, 'gain that only image models have')
-    kept = {k: v for k, v in state.items() if k not in dropped}
-    # A counter that _backbone_part made has no source to tell of.
-    return kept, Report(kept=tuple(kept), dropped=dropped)
-
-
 def _check_values(
     state: Mapping[str, Tensor], own: Mapping[str, Tensor], path: Path
 ) -> None:
@@ -241,33 +202,23 @@ def _check_values(
 
 
 def _check_keys(
-    state: Mapping[str, Tensor],
-    target: Mapping[str, tuple[int, ...]],
-    path: Path,
-    new_gains: bool,
+    state: Mapping[str, Tensor], shapes: Shapes, path: Path, new_gains: bool
 ) -> list[str]:
-    """Raise unless ``state`` fills ``target``; return the new modules."""
+    """Raise unless ``state`` fits ``shapes``; return the new modules."""
+    missing, unknown, reshaped = differences(state, shapes)
     new = [
         key
-        for key in target
-        if key not in state
-        and (
-            key.split('.')[0] in ('norm1', 'norm2', 'norm3', 'norm4')
-            or '.t_norm.' in key
-            or '.t_attn.' in key
-            or (new_gains and '.gamma_' in key)
-        )
+        for key in missing
+        if NEW.match(key) or (new_gains and '.gamma_' in key)
     ]
-    missing = sorted(set(target) - set(state) - set(new))
-    extra = sorted(set(state) - set(target))
-    shapes = [
-        f'{key} is {tuple(state[key].shape)}, not {target[key]}'
-        for key in state
-        if key in target and tuple(state[key].shape) != target[key]
-    ]
-    if missing or extra or shapes:
+    missing = sorted(set(missing).difference(new))
+    if missing or unknown or reshaped:
+        wrong = [
+            f'{key} is {tuple(state[key].shape)}, not {shapes[key]}'
+            for key in reshaped
+        ]
         raise ValueError(
-            f'{path.name} does not fit: missing {missing}, unknown {extra}, '
-            f'of another shape {shapes}'
+            f'{path.name} does not fit: missing {missing}, unknown '
+            f'{sorted(unknown)}, of another shape {wrong}'
         )
     return list(dict.fromkeys(key.rpartition('.')[0] for key in new))

@@ -10,11 +10,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from torch import Tensor
 
-from uniformer_mm.weights.layout import Identity, faults, hidden_width, listed
+from uniformer_mm.models import ArchSpec
+from uniformer_mm.weights.checks import listed
+from uniformer_mm.weights.layout import Identity, faults
 
 __all__ = ['Identity', 'describe', 'recognize']
 
@@ -44,7 +45,7 @@ CLASS_LAYERS: Mapping[str, int] = {
 State = Mapping[str, Tensor]
 
 
-def recognize(state: State, archs: Mapping[str, Any]) -> Identity:
+def recognize(state: State, archs: Mapping[str, ArchSpec]) -> Identity:
     """Tell what ``state`` is; it must be a UniFormer, whole and consistent.
 
     What no key or shape shows is not told: ``head_dim``, the attention mode,
@@ -54,9 +55,8 @@ def recognize(state: State, archs: Mapping[str, Any]) -> Identity:
 
     Args:
         state: Weights, without the checkpoint around them.
-        archs: Name -> published variant, with the attributes ``depths``,
-            ``embed_dims``, ``mlp_ratio``, ``stem``, ``layer_scale`` and
-            ``light``, such as the ``ARCHS`` of the backbones.
+        archs: Name -> published variant, such as the ``ARCHS`` of the
+            backbones.
 
     Raises:
         ValueError: It is no UniFormer (the message has the likely reason), or
@@ -179,9 +179,10 @@ def _structure(kind: str, body: State, heads: State) -> Identity:
             'damaged UniFormer file: blocks*.pos_embed.weight must have 4 '
             f'axes (images) or 5 (videos), got {ndim + 2}'
         )
+    light = has(r'cls_token$|cls_upsample\.')
     convs = [has(rf'patch_embed{i + 1}\.proj\.\d') for i in STAGES]
     stem = 'conv_first' if convs[0] else 'patch'
-    if any(convs[1:]):
+    if any(convs[1:]) and not light:
         stem = 'conv'
     patches = body.get('patch_embed4.proj.weight')
     classes = [
@@ -193,7 +194,7 @@ def _structure(kind: str, body: State, heads: State) -> Identity:
     return Identity(
         kind=kind,
         ndim=ndim,
-        light=has(r'cls_token$|cls_upsample\.'),
+        light=light,
         stem=stem,
         layer_scale=tuple(has(b + r'gamma_\d$') for b in block),
         depths=depths,
@@ -201,9 +202,12 @@ def _structure(kind: str, body: State, heads: State) -> Identity:
         mlp_ratio=max(
             w / max(d, 1) for w, d in zip(widths, dims, strict=True)
         ),
-        split=has(r'blocks[34]\.\d+\.t_'),
+        split=ndim == 3 and has(r'blocks[34]\.\d+\.t_'),
         temporal_stride_std=(
-            patches is not None and patches.ndim == 5 and patches.shape[2] == 3
+            ndim == 3
+            and stem != 'conv'
+            and patches is not None
+            and patches.shape[2:3] == (3,)
         ),
         token_labeling=any(key.startswith('aux_head.') for key in heads),
         num_classes=classes[0] if classes else None,
@@ -225,23 +229,22 @@ def _depth(body: State, i: int) -> int:
     return len(numbers)
 
 
-def _matches(identity: Identity, archs: Mapping[str, Any]) -> tuple[str, ...]:
+def _matches(
+    identity: Identity, archs: Mapping[str, ArchSpec]
+) -> tuple[str, ...]:
     """Return the names of the variants that ``identity`` can be."""
-    found = (identity.light, identity.stem, identity.depths)
-    near = {
-        name: spec
-        for name, spec in archs.items()
-        if (spec.light, spec.stem, tuple(spec.depths)) == found
-        and tuple(spec.embed_dims) == identity.embed_dims
-        and all(
-            hidden_width(dim, spec.mlp_ratio)
-            == hidden_width(dim, identity.mlp_ratio)
-            for dim in identity.embed_dims
-        )
-    }
+    size = _size(identity.spec)
+    near = [name for name, spec in archs.items() if _size(spec) == size]
     exact = [
         name
-        for name, spec in near.items()
-        if tuple(gain > 0 for gain in spec.layer_scale) == identity.layer_scale
+        for name in near
+        if tuple(gain > 0 for gain in archs[name].layer_scale)
+        == identity.layer_scale
     ]
     return tuple(exact or near)
+
+
+def _size(spec: ArchSpec) -> tuple[object, ...]:
+    """Return what variants that differ in layer scale alone agree in."""
+    widths = [int(dim * spec.mlp_ratio) for dim in spec.embed_dims]
+    return spec.light, spec.stem, spec.depths, spec.embed_dims, widths
