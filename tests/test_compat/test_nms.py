@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.test_compat.box_cases import (
+from tests.support.box_cases import (
     MMCV_BOXES,
     MMCV_SCORES,
     iou,

@@ -11,7 +11,7 @@ import torch
 from mmengine import Config
 from mmengine.registry import DefaultScope
 
-from tests.mim import (
+from tests.support.mim import (
     evaluations,
     logged_losses,
     metrics_of_mim_test,

@@ -14,8 +14,8 @@ import torch
 from mmengine import Config
 from mmengine.registry import DefaultScope
 
-from tests.markers import needs_compiler
-from tests.mim import (
+from tests.support.markers import needs_compiler
+from tests.support.mim import (
     evaluations,
     logged_losses,
     metrics_of_mim_test,

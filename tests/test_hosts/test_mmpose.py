@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.mim import evaluations, logged_losses, metrics_of_mim_test, mim
+from tests.support.mim import (
+    evaluations,
+    logged_losses,
+    metrics_of_mim_test,
+    mim,
+)
 from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
 
 pytest.importorskip('mmpose')

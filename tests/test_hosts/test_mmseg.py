@@ -13,7 +13,7 @@ from mmengine import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
-from tests.mim import (
+from tests.support.mim import (
     evaluations,
     logged_losses,
     metrics_of_mim_test,

@@ -122,6 +122,11 @@ def _is_mmcv_refused(facts: Facts) -> bool:
     return bool(hosts) and any(v < (2, 0) or v >= (2, 2) for v in found)
 
 
+def _has_compiled_ops(facts: Facts) -> bool:
+    works = facts.errors.get('mmcv') == ''
+    return works and 'mmcv._ext' not in facts.replaced
+
+
 def _is_torchvision_unfit(facts: Facts) -> bool:
     if 'torchvision' not in facts.errors:
         return 'mmcv-lite' in facts.versions
@@ -170,6 +175,14 @@ KNOWN = (
         'mmcv and mmcv-lite share files: pip uninstall -y mmcv mmcv-lite '
         'mmcv-full, then install one of them again.',
         holds=lambda facts: len(MMCV_NAMES & facts.versions.keys()) > 1,
+    ),
+    Breakage(
+        'compiled ops',
+        "mmcv's compiled RoIAlign and deformable convolutions read maps as "
+        'N C H W: backbones are safe by default, but out_channels_last=True '
+        'and model.to(memory_format=torch.channels_last) are not.',
+        holds=_has_compiled_ops,
+        is_problem=False,
     ),
     Breakage(
         'torchvision release',
