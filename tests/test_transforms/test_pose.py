@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mmengine.registry import TRANSFORMS, DefaultScope
 
-from tests.test_configs.recipe import recipe
+from tests.support.recipe import recipe
 from uniformer_mm.transforms import FixedBoxShift, RandomBoxScaleRotation
 
 RECIPE = recipe('pose')['common']
