@@ -4,13 +4,19 @@ Windows: torch divides a symbolic size in ways that only some sizes allow, and
 specialises what it can't prove. Unfolding and indexing need none of that.
 
 Sorting: the exporters to ONNX know no stable sort. TopK of ONNX is stable.
+
+Checkpointing: a graph records a batch once by itself, and is not captured with
+the contexts that see to it in eager mode.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from uniformer_mm.fast.path import graph_form
 
@@ -46,6 +52,12 @@ def _places(
     tokens = torch.arange(length, device=device)
     windows = ((tokens + 0.5) / size).long()
     return tokens - windows * size, windows
+
+
+@graph_form('run_checkpointed')
+def run_checkpointed(block: nn.Module, *args: Any) -> Any:
+    """Run ``block`` and keep only its input for the backward pass."""
+    return checkpoint(block, *args, use_reentrant=False)
 
 
 @graph_form('order', onnx=True)

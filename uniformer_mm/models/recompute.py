@@ -5,24 +5,24 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
-import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from uniformer_mm.fast.path import is_on, plain
+from uniformer_mm.fast.path import graph_path, is_on, plain
 
 __all__ = ['run_checkpointed']
 
 
+@graph_path('run_checkpointed')
 def run_checkpointed(block: nn.Module, *args: Any) -> Any:
     """Run ``block`` and keep only its input for the backward pass."""
-    options: dict[str, Any] = {}
-    # A compiled graph updates the statistics once by itself, and can't be
-    # captured with contexts.
-    if not torch.compiler.is_compiling():
-        options['context_fn'] = lambda: (ExitStack(), _Recomputation(block))
-    return checkpoint(block, *args, use_reentrant=False, **options)
+    return checkpoint(
+        block,
+        *args,
+        use_reentrant=False,
+        context_fn=lambda: (ExitStack(), _Recomputation(block)),
+    )
 
 
 class _Recomputation(AbstractContextManager[None]):
