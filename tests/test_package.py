@@ -113,33 +113,33 @@ def run_python(code: str, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_imports_without_hosts_and_torchvision() -> None:
-    blocked = sorted(HOSTS | {'torchvision'})
-    code = f"""
+def without(names: set[str]) -> str:
+    """Code at whose end packages of these names can't be imported."""
+    return f"""
 import sys
 class Block:
     def find_spec(self, name, path=None, target=None):
-        if name.split('.')[0] in {blocked}:
+        if name.split('.')[0] in {sorted(names)}:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Block())
+"""
+
+
+def test_it_imports_without_hosts_and_torchvision() -> None:
+    blocked = HOSTS | {'torchvision'}
+    code = """
 import torch, uniformer_mm
 model = uniformer_mm.UniFormer('small', out_indices=(3,)).eval()
 print(tuple(model(torch.zeros(1, 3, 32, 64))[0].shape))
 """
-    done = run_python(code)
+    done = run_python(without(blocked) + code)
     assert done.stdout.strip() == '(1, 512, 1, 2)', done.stderr
 
 
 def test_the_models_need_torch_alone() -> None:
     """Without MMEngine and all of OpenMMLab; nothing is loaded early."""
-    blocked = sorted(HOSTS | {'torchvision', 'mmengine', 'numpy', 'rich'})
-    code = f"""
-import sys
-class Block:
-    def find_spec(self, name, path=None, target=None):
-        if name.split('.')[0] in {blocked}:
-            raise ModuleNotFoundError(name)
-sys.meta_path.insert(0, Block())
+    blocked = HOSTS | {'torchvision', 'mmengine', 'numpy', 'rich'}
+    code = """
 import uniformer_mm
 assert 'torch' not in sys.modules
 import torch
@@ -152,7 +152,7 @@ print(tuple(model(torch.zeros(1, 3, 32, 64))[0].shape))
 model = UniFormerClassifier('xxs', num_classes=5).eval()
 print(tuple(model(torch.zeros(1, 3, 32, 64)).shape))
 """
-    done = run_python(code)
+    done = run_python(without(blocked) + code)
     assert done.stdout.split('\n')[:2] == ['(1, 512, 1, 2)', '(1, 5)'], (
         done.stderr
     )

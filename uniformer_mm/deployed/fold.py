@@ -19,7 +19,7 @@ from uniformer_mm.fast.kinds import (
     drops_nothing,
     is_depthwise,
     is_mlp,
-    is_norm_by_token,
+    is_norm_or_nothing,
     is_pointwise,
 )
 from uniformer_mm.fast.path import is_hooked, is_named
@@ -33,7 +33,7 @@ Kind = tuple[Callable[[Any], bool], str]
 
 CONV: Kind = (lambda m: type(m) in CONVS, "a convolution of torch's own class")
 NORM: Kind = (
-    lambda m: type(m) is nn.Identity or is_norm_by_token(m),
+    is_norm_or_nothing,
     "a batch norm of torch's own class, with stored statistics",
 )
 POINTWISE: Kind = (

@@ -5,7 +5,6 @@ Classes derived from torch's may compute anything, so they are none of these.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -19,13 +18,12 @@ __all__ = [
     'is_gelu',
     'is_layer_norm',
     'is_mlp',
-    'is_norm_by_token',
+    'is_norm_or_nothing',
     'is_pointwise',
     'keeps_all',
     'keeps_size',
 ]
 
-Check = Callable[[Any], bool]
 CONVS = (nn.Conv2d, nn.Conv3d)
 BATCH_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
@@ -63,9 +61,9 @@ def is_depthwise(layer: Any) -> bool:
     )
 
 
-def is_norm_by_token(layer: Any) -> bool:
-    """Whether it is a batch norm with stored statistics."""
-    return (
+def is_norm_or_nothing(layer: Any) -> bool:
+    """Whether it is a batch norm of stored statistics, or where one was."""
+    return type(layer) is nn.Identity or (
         type(layer) in BATCH_NORMS
         and not layer.training
         and layer.running_mean is not None

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from uniformer_mm.fast.kinds import (
     is_layer_norm,
     is_mlp,
-    is_norm_by_token,
+    is_norm_or_nothing,
     keeps_all,
     keeps_size,
 )
@@ -41,11 +41,6 @@ def split_tokens(*tokens: Tensor) -> Iterator[tuple[Tensor, ...]]:
     most = TOKENS_PER_THREAD * torch.get_num_threads()
     count = max(1, -(-flat[0].shape[0] // most))  # an empty batch: one tile
     return zip(*(x.chunk(count) for x in flat), strict=True)
-
-
-def is_norm_or_nothing(module: nn.Module) -> bool:
-    """Whether it is a batch norm for inference, or where one was folded."""
-    return type(module) is nn.Identity or is_norm_by_token(module)
 
 
 MLP = {'mlp': is_mlp, **{f'mlp.{k}': v for k, v in MLP_OF_TOKENS.items()}}
