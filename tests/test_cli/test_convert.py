@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.support.models import build
 from tests.support.official_weights import filled, whole
 from uniformer_mm.cli.main import main
 from uniformer_mm.weights.files import read_weights
@@ -62,7 +63,41 @@ def test_convert(
     state = read_weights(target).state
     assert has in state
     assert not [key for key in state if key.startswith(has_not)]
-    assert ' kept' in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert ' kept' in out
+    known = source.startswith('uniformer')
+    assert out.endswith(f'head_dim: {64 if known else "not known"}\n')
+    # What the catalogue knows by the name stays known in the new file.
+    main(['inspect', str(target)])
+    out = capsys.readouterr().out
+    told = 'name; head_dim 64\n' if known else 'head_dim can not be seen in'
+    assert told in out
+    assert out.count('head_dim') == 1
+
+
+def test_averaged_weights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = build('image').state_dict()
+    average = {k: v + 1 for k, v in raw.items()}
+    files = {'raw': raw, 'average': average}
+    path, target = tmp_path / 'a.pth', tmp_path / 'b.pth'
+    saved = {f'module.{k}': v for k, v in raw.items()}
+    saved['steps'] = torch.tensor(9)
+    torch.save({'state_dict': average, 'ema_state_dict': saved}, path)
+    for words, name, note in (
+        ([], 'average', 'averaged, as MM'),
+        (['--ema'], 'average', 'averaged, as MM'),
+        (['--no-ema'], 'raw', 'raw, as MM'),
+    ):
+        convert = ['convert', str(path), str(target), '--task', 'backbone']
+        assert main([*convert, *words]) == 0
+        assert note in capsys.readouterr().out
+        key = 'blocks3.0.attn.qkv.weight'
+        state = read_weights(target).state
+        assert torch.equal(state[key], files[name][key])
+        assert main(['inspect', str(path), *words]) == 0
+        assert note in capsys.readouterr().out
 
 
 def test_labels_permute_the_head(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
 
 
 @pytest.fixture
@@ -33,4 +34,12 @@ def open_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-# --- reading
+@pytest.fixture
+def log(
+    caplog: pytest.LogCaptureFixture,
+) -> Iterator[pytest.LogCaptureFixture]:
+    """What MMEngine's logger says, which the root logger does not hear."""
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    yield caplog
+    logger.removeHandler(caplog.handler)

@@ -1,21 +1,27 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from mmengine.logging import MMLogger
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from tests.support.golden import GoldenCase, fill_model
 from tests.support.models import build, random_input
 from tests.support.official_weights import as_recognizer, filled, whole
-from uniformer_mm import UniFormer, UniFormerClassifier, UniFormerLight
+from uniformer_mm import (
+    UniFormer,
+    UniFormerClassifier,
+    UniFormerLight,
+)
 from uniformer_mm.weights.files import write_weights
-from uniformer_mm.weights.load import load_backbone
+from uniformer_mm.weights.load import (
+    UniFormerPretrained,
+    find_weights,
+    load_backbone,
+)
 from uniformer_mm.weights.zoo import ZOO
 
 SMALL = 'uniformer_small_in1k.pth'
@@ -171,17 +177,6 @@ def test_by_name_from_the_offline_folder(
     )
 
 
-@pytest.fixture
-def log(
-    caplog: pytest.LogCaptureFixture,
-) -> Iterator[pytest.LogCaptureFixture]:
-    """What MMEngine's logger says, which the root logger does not hear."""
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(caplog.handler)
-    yield caplog
-    logger.removeHandler(caplog.handler)
-
-
 def test_one_line_of_account(
     tmp_path: Path, log: pytest.LogCaptureFixture
 ) -> None:
@@ -201,7 +196,12 @@ def test_one_line_of_account(
         ({'stem': 'conv'}, 'stem is patch in the file and conv in the back'),
         ({'layer_scale': 0.1}, 'layer_scale is .*False.* and .*True'),
         ({'head_dim': 32}, 'trained with head_dim=64, the backbone has head'),
-        ({'in_channels': 4}, r'patch_embed1.proj.weight is \(64, 3, 4, 4\)'),
+        (
+            {'in_channels': 4},
+            "3 in the file and 4 in the backbone; choose stem_channels='repea",
+        ),
+        ({'in_channels': 1}, "1 in the backbone; choose stem_channels='sum'"),
+        ({'in_channels': 2}, '2 in the backbone; none of stem_channels does'),
     ],
 )
 def test_another_backbone(
@@ -415,6 +415,62 @@ def test_bad_arguments(tmp_path: Path) -> None:
         load_backbone(nn.Linear(1, 1), path)
     with pytest.raises(ValueError, match="unknown inflation 'meen'; choose"):
         load_backbone(UniFormer('small'), path, inflation='meen')
+    with pytest.raises(ValueError, match="unknown stem_channels 'rgb'; choo"):
+        load_backbone(UniFormer('small'), path, stem_channels='rgb')
+    with pytest.raises(TypeError, match=r'unknown headdim; .* takes head_di'):
+        UniFormerPretrained(path, headdim=32)
+
+
+def test_a_found_file_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / SMALL
+    found = find_weights(small_state(tmp_path))
+    assert found.identity.archs == ('small',)
+    assert found.head_dim == 64
+    path.unlink()
+    backbone = UniFormer('small')
+    load_backbone(backbone, found)
+    with pytest.raises(ValueError, match='ema=True is for find_weights, got'):
+        load_backbone(backbone, found, ema=True)
+    assert torch.equal(
+        backbone.patch_embed1.proj.weight,
+        filled('cls_small')['patch_embed1.proj.weight'],
+    )
+
+
+def test_changed_layers_are_not_left_out(tmp_path: Path) -> None:
+    """What was put in by hand has other keys and shapes than the arch."""
+    path = save(tmp_path / 'own.pth', build('image').state_dict())
+    model = build('image')
+    model.blocks3[0].mlp.fc1 = nn.Sequential(model.blocks3[0].mlp.fc1)
+    with pytest.raises(
+        ValueError, match=r'fc1\.0\.weight is missing in the f'
+    ):
+        load_backbone(model, path, head_dim=16)
+    model = build('image')
+    model.blocks4[0].mlp.fc2 = nn.Linear(100, 64)
+    with pytest.raises(
+        ValueError, match=r'is \(64, 256\) in .* \(64, 100\) in'
+    ):
+        load_backbone(model, path, head_dim=16)
+
+
+@pytest.mark.parametrize('stated', [None, 16, 8])
+def test_a_file_may_tell_its_head_dim(
+    tmp_path: Path, log: pytest.LogCaptureFixture, stated: int | None
+) -> None:
+    path = tmp_path / 'own.pth'
+    model = build('image')
+    write_weights(model.state_dict(), path, meta={'head_dim': 16})
+    if stated == 8:
+        with pytest.raises(
+            ValueError, match=r'8 contradicts the file: own\.p'
+        ):
+            load_backbone(model, path, head_dim=stated)
+    else:
+        load_backbone(model, path, head_dim=stated)
+        assert len(log.messages) == 1
+    with pytest.raises(ValueError, match='trained with head_dim=16, the back'):
+        load_backbone(build('image', head_dim=8), path)
 
 
 def test_loading_comes_last_in_a_list(tmp_path: Path) -> None:

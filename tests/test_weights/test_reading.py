@@ -30,7 +30,7 @@ from tests.support.weight_files import (
     refused,
     same,
 )
-from uniformer_mm.weights import formats
+from uniformer_mm.weights import reading
 from uniformer_mm.weights.files import (
     WeightFileError,
     read_weights,
@@ -161,7 +161,7 @@ def test_legacy_file_cut_off_anywhere(path: Path) -> None:
 def test_archive_of_something_else(path: Path) -> None:
     with zipfile.ZipFile(path, 'w') as archive:
         archive.writestr('upernet/weights.pth', b'...')
-    refused(path, r"zip archive of 'upernet/weights.pth', not .* unpack it")
+    refused(path, r'zip archive of upernet/weights.pth, not .* unpack it')
 
 
 def test_damaged_archive(save: Callable[..., Path]) -> None:
@@ -178,11 +178,11 @@ def test_torchscript(path: Path) -> None:
 
 
 def test_tar_under_the_magic_of_the_legacy_format(path: Path) -> None:
-    member = tarfile.TarInfo(formats._LEGACY.decode('latin-1'))
+    member = tarfile.TarInfo(reading._LEGACY.decode('latin-1'))
     options: Any = {'format': tarfile.USTAR_FORMAT, 'encoding': 'latin-1'}
     with tarfile.open(path, 'w', **options) as archive:
         archive.addfile(member)
-    assert path.read_bytes().startswith(formats._LEGACY)
+    assert path.read_bytes().startswith(reading._LEGACY)
     refused(path, 'neither torch.save nor safetensors')
 
 
@@ -198,7 +198,7 @@ def test_hostile_pickle_is_not_executed(
     monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', force)
     mark = tmp_path / 'mark'
     path = save({'model': WEIGHTS, 'args': Hostile(mark)}, **options)
-    message = refused(path, r"holds more than .*: '(posix|nt)\.system'\.")
+    message = refused(path, r'holds more than .*: (posix|nt)\.system\.')
     assert 'throw-away environment that has no network' in message
     assert "torch.save({'state_dict': {k: v" in message
     assert not mark.exists()
@@ -221,7 +221,7 @@ def test_types_beyond_the_list_are_named(
 ) -> None:
     args = argparse.Namespace(other=Other())
     path = save({'model': WEIGHTS, 'args': args}, **options)
-    message = refused(path, r"plain data: '[\w.]*weight_files\.Other'")
+    message = refused(path, r'plain data: [\w.]*weight_files\.Other')
     assert 'Namespace' not in message
 
 
@@ -265,31 +265,31 @@ def test_torchs_list_is_left_as_it_was(
         ({'model': None}, "'model': expected a dict of tensors, got NoneType"),
         (
             {'model': WEIGHTS, 'state_dict': WEIGHTS},
-            "several entries of weights, 'model', 'state_dict'; save the one",
+            'several entries of weights .model, state_dict.; save the one',
         ),
         (
             {'model_ema': WEIGHTS, 'epoch': 1},
-            "averaged weights only, 'model_ema'; read it with ema=True",
+            'averaged weights only, model_ema; read it with ema=True',
         ),
         (
             {'net': WEIGHTS, 'epoch': 1, 'lr': [1.0], 'args': None},
-            r"none of the entries 'model', 'state_dict', 'model_state': "
-            r"expected tensors only, got 'net \(dict\)', 'epoch \(int\)', "
-            r"'lr \(list\)', ... \(4 in all\)",
+            r'none of the entries model, state_dict, model_state: expected '
+            r'tensors only, got net \(dict\), epoch \(int\), lr \(list\), '
+            r'args \(NoneType\)',
         ),
         (
             {'state_dict': {**WEIGHTS, 'neck': {'w': torch.ones(1)}}},
-            r"'state_dict': expected tensors only, got 'neck \(dict\)'",
+            r"'state_dict': expected tensors only, got neck \(dict\)",
         ),
         ({'model': {0: torch.ones(1)}}, "'model': keys must be str, got 0"),
         ({1: torch.ones(1)}, 'keys must be str, got 1'),
         (
             {'w': torch.tensor([1.0, torch.nan]), 'b': torch.ones(1)},
-            "NaN or infinite values in 1 of 2 tensors, 'w'; the training",
+            'NaN or infinite values in 1 of 2 tensors, w; the training',
         ),
         (
             {f'w{i}': torch.tensor([-torch.inf]).half() for i in range(9)},
-            r"9 of 9 tensors, 'w0', 'w1', 'w2', ... \(9 in all\)",
+            r'9 of 9 tensors, w0, w1, .*, w7 and 1 more; the training',
         ),
         (
             {**WEIGHTS, 'module.norm.weight': torch.ones(1)},
@@ -297,19 +297,19 @@ def test_torchs_list_is_left_as_it_was(
         ),
         (
             {'w': torch.eye(2).to_sparse()},
-            r'dense tensors .* got .w \(torch.sparse_coo',
+            r'dense tensors .* got w \(torch.sparse_coo',
         ),
         (
             {'w': torch.quantize_per_tensor(torch.eye(2), 1, 0, torch.qint8)},
-            r'dense tensors .* got .w \(torch.strided, torch.qint8',
+            r'dense tensors .* got w \(torch.strided, torch.qint8',
         ),
         (
             {'w': torch.empty(2, device='meta')},
-            r'dense tensors .* got .w \(.* meta\)',
+            r'dense tensors .* got w \(.* meta\)',
         ),
         (
             {'w': torch.ones(2).to(torch.float8_e4m3fn)},
-            r'dense tensors .* got .w \(.*float8_e4m3fn',
+            r'dense tensors .* got w \(.*float8_e4m3fn',
         ),
     ],
 )

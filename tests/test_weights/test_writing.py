@@ -121,7 +121,7 @@ def test_writes_through_a_link(target: Path, tmp_path: Path) -> None:
     [
         ({}, r'there are no weights in it \(empty\)'),
         ([], 'expected a dict of tensors, got list'),
-        ({'w': [1.0]}, r"expected tensors only, got 'w \(list\)'"),
+        ({'w': [1.0]}, r'expected tensors only, got w \(list\)'),
         ({0: torch.ones(1)}, 'keys must be str, got 0'),
         (
             {'w': torch.tensor([torch.nan])},
@@ -276,7 +276,7 @@ def test_safetensors_missing(
     path.write_bytes(len(header).to_bytes(8, 'little') + header)
     with pytest.raises(ImportError, match=r"'uniformer_mm\[weights\]'"):
         read_weights(path)
-    with pytest.raises(ImportError, match='need the package safetensors'):
+    with pytest.raises(ImportError, match='not installed: safetensors'):
         write_weights(WEIGHTS, path.with_suffix('.safetensors'))
     assert list(path.parent.iterdir()) == [path]
 
@@ -308,6 +308,6 @@ def test_safetensors_cut_off(path: Path) -> None:
 def test_safetensors_contents_are_checked(path: Path) -> None:
     st = pytest.importorskip('safetensors.torch')
     path.write_bytes(st.save({'w': torch.tensor([torch.inf])}))
-    refused(path, "1 of 1 tensors, 'w'")
+    refused(path, '1 of 1 tensors, w')
     path.write_bytes(st.save({}))
     refused(path, 'there are no weights in it')

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 from typing import Any
 
+from uniformer_mm.backbones import ARCHS
 from uniformer_mm.weights.convert import TASKS, convert
-from uniformer_mm.weights.files import read_weights, write_weights
-from uniformer_mm.weights.labels import permute_head
+from uniformer_mm.weights.files import WeightFile, read_weights, write_weights
+from uniformer_mm.weights.identity import Identity, recognize
+from uniformer_mm.weights.load import Found
+from uniformer_mm.weights.steps import permute_head
+from uniformer_mm.weights.zoo import contradictions, file_sha256, find_entry
 
 __all__ = ['add_parser', 'run']
 
@@ -26,7 +31,10 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument('dst', type=Path, help='.pth or .safetensors')
     parser.add_argument('--task', choices=TASKS, required=True)
     parser.add_argument(
-        '--ema', action='store_true', help='take the averaged weights'
+        '--ema',
+        action=argparse.BooleanOptionalAction,
+        help='take the averaged or the raw weights; default: what the program '
+        'that wrote the file would load',
     )
     parser.add_argument(
         '--labels',
@@ -40,7 +48,7 @@ def add_parser(verbs: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Convert one file and print the account.
+    """Convert one file and print the report.
 
     Raises:
         ValueError: The file, its keys or the labels are not as they must be.
@@ -49,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     if args.labels and args.task != 'action':
         raise ValueError(f'--labels needs --task action, got {args.task}')
     file = read_weights(args.src, ema=args.ema)
-    state, report = convert(file.state, args.task)
+    identity = recognize(file.state, ARCHS)
+    state, report = convert(file.state, args.task, identity=identity)
     head = ''
     if args.task == 'action':
         head = 'head: not permuted, no --labels given'
@@ -62,15 +71,29 @@ def run(args: argparse.Namespace) -> int:
             report = report.then(step)
         permuted = 'permuted' if step.changed else 'in this order already'
         head = f'head: {permuted}'
-    write_weights(state, args.dst)
-    print(f'{args.src} ({file.wrapper}) -> {args.dst}: {report.summary()}')
+    meta = _head_dim(file, identity)
+    write_weights(state, args.dst, meta=meta)
+    print(f'{args.src} ({file.origin}) -> {args.dst}: {report.summary()}')
     for source, rule in report.dropped.items():
         print(f'  dropped {source}: {rule}')
     for source, result in report.renamed.items():
         print(f'  renamed {source} -> {result}')
     if head:
         print(head)
+    print(f'head_dim: {meta.get("head_dim", "not known")}')
     return 0
+
+
+def _head_dim(file: WeightFile, identity: Identity) -> dict[str, int]:
+    """Return what the file is to say of the ``head_dim``, if it is known."""
+    entry = None
+    # Several models under one file name.
+    with contextlib.suppress(ValueError):
+        entry = find_entry(file.path.name, file_sha256(file.path))
+    if entry and contradictions(entry, identity):
+        entry = None
+    head_dim = Found(file, identity, entry).head_dim
+    return {'head_dim': head_dim} if head_dim else {}
 
 
 def _labels(path: Path) -> list[str]:

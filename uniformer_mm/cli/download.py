@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from uniformer_mm.weights.download import WEIGHTS_VARIABLE, fetch
+from uniformer_mm.weights.fetch import WEIGHTS_VARIABLE, fetch
 
 __all__ = ['add_parser', 'run']
 
@@ -22,7 +22,8 @@ def add_parser(verbs: Any) -> None:
         'download is continued.',
     )
     parser.add_argument(
-        'name', help='as uniformer-mm weights lists it, or a URL'
+        'name',
+        help='as uniformer-mm weights lists it, a URL, or hf-hub:OWNER/NAME',
     )
     parser.add_argument(
         '--to',

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from uniformer_mm.backbones import ARCHS
-from uniformer_mm.weights.agreement import contradictions, head_dim_hint
 from uniformer_mm.weights.convert import TASKS, convert
-from uniformer_mm.weights.download import file_sha256
 from uniformer_mm.weights.files import read_weights
-from uniformer_mm.weights.recognize import describe, recognize
-from uniformer_mm.weights.zoo import find_entry
+from uniformer_mm.weights.identity import describe, recognize
+from uniformer_mm.weights.load import Found
+from uniformer_mm.weights.zoo import (
+    contradictions,
+    file_sha256,
+    find_entry,
+    head_dim_hint,
+)
 
 __all__ = ['add_parser', 'run']
 
@@ -24,7 +28,10 @@ def add_parser(verbs: Any) -> None:
     )
     parser.add_argument('file', type=Path)
     parser.add_argument(
-        '--ema', action='store_true', help='look at the averaged weights'
+        '--ema',
+        action=argparse.BooleanOptionalAction,
+        help='look at the averaged or the raw weights; default: what the '
+        'program that wrote the file would load',
     )
     parser.set_defaults(run=run)
 
@@ -39,13 +46,18 @@ def run(args: argparse.Namespace) -> int:
     file = read_weights(args.file, ema=args.ema)
     identity = recognize(file.state, ARCHS)
     entry = find_entry(args.file.name, file_sha256(args.file))
+    head_dim = Found(file, identity, entry).head_dim
     print(f'{args.file}: {len(file.state)} tensors under {file.wrapper!r}')
+    for note in file.notes:
+        print(f'  {note}')
     print(describe(identity))
     if entry:
         print(f'catalogue: {entry.name}, head_dim {entry.head_dim}')
         wrong = contradictions(entry, identity)
         if wrong:
             print(f'but it is another model under that name: {wrong}')
+    elif head_dim:
+        print(f'catalogue: not known by this file name; head_dim {head_dim}')
     else:
         hint = head_dim_hint(identity) or 'no file of this variant'
         print(

@@ -23,10 +23,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from uniformer_mm.weights.checks import listed
-from uniformer_mm.weights.layout import COUNTER
-from uniformer_mm.weights.recognize import HEADS, Identity, recognize
-from uniformer_mm.weights.report import Report
+from uniformer_mm.weights.identity import (
+    COUNTER,
+    HEADS,
+    Identity,
+    recognize,
+)
+from uniformer_mm.weights.reading import listed
+from uniformer_mm.weights.steps import Report
 
 __all__ = ['TASKS', 'Rule', 'convert', 'rules_for']
 
@@ -46,7 +50,9 @@ class Rule(NamedTuple):
     target: str | None
 
 
-STAGES = r'(?:patch_embed[1-4]|blocks[1-4]|cls_upsample)\..+|cls_token'
+STAGES = (
+    r'(?:patch_embed[1-4]|blocks[1-4]|cls_upsample)\..+|cls_token|is_deployed'
+)
 WHOLE_BACKBONE = Rule('backbone', r'(backbone\..+)', r'\1')
 # Which heads a model may have is known to the recognition.
 NECK_AND_HEADS = Rule('neck and heads', r'((?:neck|\w+_head)\..+)', r'\1')
@@ -137,7 +143,7 @@ def convert(
 
     Returns:
         tuple: The weights under their new names, sharing the memory of those
-        of ``state``, and the account of every key.
+        of ``state``, and the report of every key.
 
     Raises:
         ValueError: Unknown task, ``state`` is no whole UniFormer or a model

@@ -14,20 +14,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from uniformer_mm.weights.checks import (
+from uniformer_mm.hosts import import_extra
+from uniformer_mm.weights.reading import (
     WeightFileError,
-    check_plain,
     check_state,
-    some,
+    load_content,
 )
-from uniformer_mm.weights.formats import load_content, safetensors_torch
+from uniformer_mm.weights.unwrap import unwrap
 
 __all__ = ['WeightFile', 'WeightFileError', 'read_weights', 'write_weights']
-
-# Entries of the official files: image classification and mmcv's hosts save
-# under the first two, video under the third; timm and the image code average.
-_RAW = ('model', 'state_dict', 'model_state')
-_AVERAGED = ('model_ema', 'state_dict_ema')
 
 
 @dataclass(frozen=True)
@@ -37,22 +32,30 @@ class WeightFile:
     Attributes:
         path (Path): The file.
         state (dict[str, Tensor]): Key -> tensor on the CPU, without gradient;
-            a leading ``module.`` is taken off the keys.
-        wrapper (str): Top-level entry the weights were in: 'model',
-            'model_ema', 'state_dict', 'state_dict_ema', 'model_state'; or
-            'bare' if the file is the dict of tensors itself.
+            what wrappers add to keys (``module.``, ``_orig_mod.`` and the
+            like) is taken off, and counters of batches are ints.
+        wrapper (str): Entry the weights were in, such as 'state_dict' or
+            'model_ema'; 'bare' if the file is the dict of tensors itself.
         meta (dict[str, Any]): The file's 'meta' entry if that is a dict,
             else empty.
+        notes (tuple[str]): What else was found and done: that the weights
+            are an average, what was left out or taken off the keys.
     """
 
     path: Path
     state: dict[str, Tensor]
     wrapper: str
     meta: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """Entry and notes, in a line."""
+        return ', '.join((self.wrapper, *self.notes))
 
 
 def read_weights(
-    path: str | os.PathLike[str], *, ema: bool = False
+    path: str | os.PathLike[str], *, ema: bool | None = None
 ) -> WeightFile:
     """Read the weights of an official file, of a host's or of our own.
 
@@ -62,7 +65,10 @@ def read_weights(
     Args:
         path: The file.
         ema: Whether to take the averaged weights (an exponential moving
-            average over training) instead of the raw ones.
+            average over training) or the raw ones. None takes what the
+            program that wrote the file would load: the raw ones, if they are
+            there, but the averaged ones of MMEngine and of ``AveragedModel``;
+            ``notes`` says so.
 
     Raises:
         WeightFileError: The file is not there, not readable, damaged or not a
@@ -87,21 +93,8 @@ def read_weights(
             f'{path} cannot be read: {error.strerror or error}; check that '
             'you may read it, or copy it to a folder of yours'
         ) from error
-    wrapper, state = _select(content, path, ema)
-    where = f'{path}, entry {wrapper!r}'
-    if wrapper == 'bare':
-        where = f'{path}, which has none of the entries {some(_RAW)}'
-    check_state(state, where)
-    stripped: dict[str, Tensor] = {}
-    for key, tensor in state.items():
-        name = key.removeprefix('module.')
-        if name in stripped:
-            raise WeightFileError(
-                f"{path} holds both {name!r} and 'module.{name}', which are "
-                'one key; save it again with one of them'
-            )
-        stripped[name] = tensor.detach()
-    return WeightFile(path, stripped, wrapper, meta)
+    wrapper, state, notes = unwrap(content, path, ema)
+    return WeightFile(path, state, wrapper, meta, notes)
 
 
 def write_weights(
@@ -115,7 +108,7 @@ def write_weights(
     A name that ends in ``.safetensors`` gives that format, any other the
     format of ``torch.save`` with the entries 'state_dict' and 'meta', which
     MMEngine loads. Tensors are written contiguous, each with values of its
-    own. A leading ``module.`` of a key will be gone when the file is read.
+    own. What a wrapper added to a key will be gone when the file is read.
 
     Args:
         state: Key -> tensor, on any device.
@@ -132,7 +125,7 @@ def write_weights(
     """
     check_state(state, f'state for {path}')
     plain = dict(meta or {})
-    check_plain(plain, 'meta')
+    _check_plain(plain, 'meta')
     # Cloned: torch would write the whole memory a view is part of, and
     # safetensors refuses tensors that share memory.
     tensors = {
@@ -142,7 +135,7 @@ def write_weights(
     packed = None
     if Path(path).suffix == '.safetensors':
         text = {'format': 'pt', 'meta': json.dumps(plain)}
-        packed = safetensors_torch().save(tensors, text)
+        packed = import_extra('safetensors.torch').save(tensors, text)
     # As open() does, write to where a link points, not over the link.
     target = Path(os.path.realpath(path))
     # In the same folder, as a rename is atomic only within a file system.
@@ -169,37 +162,19 @@ def write_weights(
             part.unlink()
 
 
-def _select(content: Any, path: Path, ema: bool) -> tuple[str, Any]:
-    """Return the entry that holds the weights, and its value."""
-    if not isinstance(content, Mapping):
-        kind = type(content).__name__
-        raise WeightFileError(f'{path} holds a {kind}, expected a dict')
-
-    # A tensor of that name belongs to a bare dict.
-    def there(names: tuple[str, ...]) -> list[str]:
-        return [
-            n
-            for n in names
-            if not isinstance(content.get(n, Tensor()), Tensor)
-        ]
-
-    raw, averaged = there(_RAW), there(_AVERAGED)
-    found = averaged if ema else raw
-    if len(found) > 1:
-        raise WeightFileError(
-            f'{path} has several entries of weights, {some(found)}; save the '
-            'one you mean alone'
+def _check_plain(value: Any, where: str) -> None:
+    """Refuse what both formats cannot give back as it was."""
+    # Exact types: NumPy's float64 is a float, and is no plain data.
+    if type(value) is dict:
+        for key, item in value.items():
+            if type(key) is not str:
+                raise TypeError(f'keys of {where} must be str, got {key!r}')
+            _check_plain(item, f'{where}[{key!r}]')
+    elif type(value) is list:
+        for index, item in enumerate(value):
+            _check_plain(item, f'{where}[{index}]')
+    elif type(value) not in (str, int, float, bool, type(None)):
+        raise TypeError(
+            f'{where} must be plain data (str, int, float, bool, None, list '
+            f'or dict with str keys), got {type(value).__name__}'
         )
-    if found:
-        return found[0], content[found[0]]
-    if ema:
-        raise WeightFileError(
-            f'{path} has no averaged weights, {some(_AVERAGED)}, but '
-            f'{some(content)}; read it with ema=False'
-        )
-    if averaged:
-        raise WeightFileError(
-            f'{path} has averaged weights only, {some(averaged)}; read it '
-            'with ema=True'
-        )
-    return 'bare', content

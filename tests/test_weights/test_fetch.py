@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from uniformer_mm.weights.download import WEIGHTS_VARIABLE, fetch
+from uniformer_mm.weights.fetch import WEIGHTS_VARIABLE, fetch
 from uniformer_mm.weights.zoo import ZOO
 
 CONTENT = bytes(range(256)) * 1200  # 300 kB

@@ -1,4 +1,4 @@
-"""One HTTP download: resumed, checked, and whole or not there."""
+"""One HTTP transfer: resumed, checked, and whole or not there."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-__all__ = ['download']
+__all__ = ['transfer']
 
 TIMEOUT = 30.0
 """Seconds without an answer after which a download has failed."""
@@ -31,7 +31,7 @@ CHUNK = 1 << 20
 """Bytes read at a time."""
 
 
-def download(
+def transfer(
     url: str,
     target: Path,
     find_fault: Callable[[Path], str],

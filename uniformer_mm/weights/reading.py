@@ -1,4 +1,4 @@
-"""Opening weight files of any format without running what is in them.
+"""Untrusted bytes to tensors, without running what is in them.
 
 A weight file comes from somebody else, and a pickle can run any program. So
 files are told apart by content, pickles are read with ``weights_only=True``
@@ -14,15 +14,21 @@ import pickle
 import re
 import tarfile
 import zipfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import torch
 from torch import Tensor
 
-from uniformer_mm.weights.checks import WeightFileError, some
+from uniformer_mm.hosts import import_extra
 
-__all__ = ['load_content', 'safetensors_torch']
+__all__ = [
+    'WeightFileError',
+    'check_state',
+    'listed',
+    'load_content',
+]
 
 # The first pickle of torch's format before 1.6 is its magic number.
 _LEGACY = b'\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'
@@ -31,6 +37,23 @@ _CONVERT = (
     'no network and no secrets, tensors only: '
     "torch.save({'state_dict': {k: v for k, v in state.items()}}, path)"
 )
+
+# Those the backbones can hold; quantized and 8-bit floats have other dtypes.
+_DTYPES = frozenset(
+    {torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool}
+    | {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
+)
+
+
+class WeightFileError(ValueError):
+    """A file cannot be read or written; says which, why and what to do."""
+
+
+def listed(names: Iterable[object], limit: int = 8) -> str:
+    """Return the names in a line: the first ``limit``, and how many more."""
+    names = list(names)
+    more = f' and {len(names) - limit} more' if len(names) > limit else ''
+    return ', '.join(map(str, names[:limit])) + more
 
 
 def load_content(file: IO[bytes], path: Path) -> tuple[Any, dict[str, Any]]:
@@ -81,7 +104,7 @@ def _check_archive(file: IO[bytes], path: Path) -> None:
     names = [member.filename for member in members]
     if not any(name.endswith('/data.pkl') for name in names):
         raise WeightFileError(
-            f'{path} is a zip archive of {some(names)}, not a file of '
+            f'{path} is a zip archive of {listed(names)}, not a file of '
             'torch.save; if a weight file is inside, unpack it'
         )
     # weights_only of torch 2.5 does not hold for these either.
@@ -128,8 +151,8 @@ def _refusal(error: Exception, file: IO[bytes], path: Path) -> WeightFileError:
     if types:
         return WeightFileError(
             f'{path} holds more than tensors and plain data: '
-            f'{some(sorted(types))}. To make these could run any program, so '
-            f'it is refused. {_CONVERT}'
+            f'{listed(sorted(types))}. To make these could run any program, '
+            f'so it is refused. {_CONVERT}'
         )
     # torch tells its reason after a page of advice.
     reason = str(error).rpartition('WeightsUnpickler error: ')[2].strip()
@@ -144,7 +167,7 @@ def _load_safetensors(
     file: IO[bytes], path: Path
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors and the 'meta' of a safetensors file."""
-    load = safetensors_torch().load
+    load = import_extra('safetensors.torch').load
     # Read, not mapped: tensors must outlive a change of the file.
     data = file.read()
     try:
@@ -163,13 +186,45 @@ def _load_safetensors(
     return tensors, meta if isinstance(meta, dict) else {}
 
 
-def safetensors_torch() -> Any:
-    """Return safetensors' torch module, which is an optional dependency."""
-    try:
-        import safetensors.torch
-    except ImportError as error:
-        raise ImportError(
-            'safetensors files need the package safetensors: '
-            "pip install 'uniformer_mm[weights]'"
-        ) from error
-    return safetensors.torch
+def check_state(state: Any, where: str) -> None:
+    """Refuse what is not a dict of dense, finite tensors under str keys."""
+    if not isinstance(state, Mapping):
+        kind = type(state).__name__
+        raise WeightFileError(
+            f'{where}: expected a dict of tensors, got {kind}'
+        )
+    if not state:
+        raise WeightFileError(f'{where}: there are no weights in it (empty)')
+    keys = [key for key in state if not isinstance(key, str)]
+    if keys:
+        raise WeightFileError(f'{where}: keys must be str, got {listed(keys)}')
+    others = [
+        f'{key} ({type(value).__name__})'
+        for key, value in state.items()
+        if not isinstance(value, Tensor)
+    ]
+    if others:
+        raise WeightFileError(
+            f'{where}: expected tensors only, got {listed(others)}'
+        )
+    unusual = [
+        f'{key} ({value.layout}, {value.dtype}, {value.device.type})'
+        for key, value in state.items()
+        if value.layout is not torch.strided
+        or value.dtype not in _DTYPES
+        or value.is_meta
+        or value.is_nested
+    ]
+    if unusual:
+        raise WeightFileError(
+            f'{where}: expected dense tensors of floats, ints or bools, got '
+            f'{listed(unusual)}; save them as such'
+        )
+    # An int tensor, such as num_batches_tracked, is finite.
+    broken = [k for k, v in state.items() if not torch.isfinite(v).all()]
+    if broken:
+        raise WeightFileError(
+            f'{where}: NaN or infinite values in {len(broken)} of '
+            f'{len(state)} tensors, {listed(broken)}; the training diverged '
+            'or the file is damaged, take an earlier one'
+        )

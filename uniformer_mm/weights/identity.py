@@ -1,7 +1,8 @@
 """What a state dict holds, told from its keys and shapes.
 
-A few tensors say what the model is; the shapes that this model has are then
-compared with all that is there, so that damage is told from variants.
+A few tensors say what the model is. That model is then built on the meta
+device, and its keys and shapes are compared with all that is there, so that
+damage is told from variants.
 """
 
 from __future__ import annotations
@@ -9,16 +10,25 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
+import torch
 from torch import Tensor
 
-from uniformer_mm.models import ArchSpec
-from uniformer_mm.weights.checks import listed
-from uniformer_mm.weights.layout import Identity, faults
+from uniformer_mm.deployed import deploy
+from uniformer_mm.models import (
+    ArchSpec,
+    UniFormer,
+    UniFormerClassifier,
+    UniFormerLight,
+)
+from uniformer_mm.models.form import MARK
+from uniformer_mm.weights.reading import listed
 
-__all__ = ['Identity', 'describe', 'recognize']
+__all__ = ['COUNTER', 'HEADS', 'Identity', 'describe', 'hidden', 'recognize']
 
+COUNTER = '.num_batches_tracked'
 STAGES = range(4)
 PREFIX = 'backbone.'
 # Kind of model -> how the keys begin that only it has.
@@ -33,6 +43,7 @@ HEADS: Mapping[str, re.Pattern[str]] = {
     ),
     'recognizer': re.compile(r'cls_head\.'),
 }
+SECOND = re.compile(r'(.+\.)(?:patch_embed|blocks)[1-4]\.')
 SHARED = re.compile(r'(neck|data_preprocessor)\.')
 # Last layer of a head -> its outputs that are no class (the background).
 CLASS_LAYERS: Mapping[str, int] = {
@@ -42,7 +53,43 @@ CLASS_LAYERS: Mapping[str, int] = {
     'roi_head.bbox_head.fc_cls': 1,
     'roi_head.bbox_head.0.fc_cls': 1,
 }
+# Modules that a file may leave out: output norms, the class token's head.
+OPTIONAL = {'norm1', 'norm2', 'norm3', 'norm4', 'norm_cls', 'head_cls'}
 State = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a state dict is.
+
+    Attributes:
+        kind (str): 'backbone' (bare stages, with or without output norms),
+            'classifier', 'detector', 'segmentor', 'pose' or 'recognizer'
+            (classifier of videos as mmaction2 lays it out).
+        spec (ArchSpec): The variant, as far as keys and shapes show it:
+            ``head_dim`` is 1, as no key or shape depends on it, a gain is 1
+            or 0, and ``mlp_ratio`` is the smallest that gives the widths.
+        ndim (int): 2 for images, 3 for videos.
+        in_channels (int): Channels of the input.
+        split (bool): Has attention over time apart from that over space.
+        temporal_stride_std (bool): Patches of stages 2-4 overlap in time.
+        token_labeling (bool): Has the auxiliary head on every token.
+        num_classes (int | None): Classes of the head, where it has classes.
+        deployed (bool): Of a deployed backbone. Its gains are in its kernels.
+        archs (tuple[str]): Names of the variants it can be. If none agrees in
+            all, those that differ in layer scale alone: that is a setting.
+    """
+
+    kind: str
+    spec: ArchSpec
+    ndim: int = 2
+    in_channels: int = 3
+    split: bool = False
+    temporal_stride_std: bool = False
+    token_labeling: bool = False
+    num_classes: int | None = None
+    deployed: bool = False
+    archs: tuple[str, ...] = ()
 
 
 def recognize(state: State, archs: Mapping[str, ArchSpec]) -> Identity:
@@ -71,7 +118,7 @@ def recognize(state: State, archs: Mapping[str, ArchSpec]) -> Identity:
     kind, body, heads = _parts(state)
     identity = _structure(kind, body, heads)
     bare = {**body, **heads} if kind == 'classifier' else body
-    wrong = faults(bare, identity)
+    wrong = _faults(bare, identity)
     if wrong:
         raise ValueError(f'damaged UniFormer file: {"; ".join(wrong)}')
     return replace(identity, archs=_matches(identity, archs))
@@ -79,29 +126,34 @@ def recognize(state: State, archs: Mapping[str, ArchSpec]) -> Identity:
 
 def describe(identity: Identity) -> str:
     """Return one sentence that says what was recognised."""
+    spec = identity.spec
     subject = f'{"video" if identity.ndim == 3 else "image"} {identity.kind}'
     if identity.num_classes is not None:
         subject += f' of {identity.num_classes} classes'
-    scaled = [str(i + 1) for i in STAGES if identity.layer_scale[i]]
+    scaled = [str(i + 1) for i in STAGES if spec.layer_scale[i]]
     traits = [
-        f'depths {"-".join(map(str, identity.depths))}',
-        f'widths {"-".join(map(str, identity.embed_dims))}',
-        f'mlp_ratio {identity.mlp_ratio:g}',
-        f'{identity.stem} stem',
+        f'depths {"-".join(map(str, spec.depths))}',
+        f'widths {"-".join(map(str, spec.embed_dims))}',
+        f'mlp_ratio {spec.mlp_ratio:g}',
+        f'{spec.stem} stem',
     ]
     options = {
         f'layer scale in stages {" ".join(scaled)}': scaled,
         'split attention': identity.split,
         'patches that overlap in time': identity.temporal_stride_std,
         'token-labelling head': identity.token_labeling,
+        f'{identity.in_channels} input channels': identity.in_channels != 3,
+        'deployed': identity.deployed,
     }
     traits += [name for name, present in options.items() if present]
-    name = 'UniFormerLight' if identity.light else 'UniFormer'
+    name = 'UniFormerLight' if spec.light else 'UniFormer'
     variants = ' or '.join(identity.archs) or 'of no known variant'
-    return (
-        f'{subject}: {name} {variants} ({", ".join(traits)}); head_dim cannot '
-        'be seen in weights'
-    )
+    return f'{subject}: {name} {variants} ({", ".join(traits)})'
+
+
+def hidden(spec: ArchSpec) -> tuple[int, ...]:
+    """Return the hidden width of the MLPs of each stage."""
+    return tuple(int(dim * spec.mlp_ratio) for dim in spec.embed_dims)
 
 
 def _parts(state: State) -> tuple[str, dict[str, Tensor], dict[str, Tensor]]:
@@ -129,6 +181,11 @@ def _parts(state: State) -> tuple[str, dict[str, Tensor], dict[str, Tensor]]:
         raise ValueError(
             f'not a UniFormer file: it has no {listed(absent)}; {_hint(state)}'
         )
+    if any(SECOND.match(key) for key in (*body, *unknown)):
+        raise ValueError(
+            'not a UniFormer file: there is more than one backbone in it; '
+            f'{_hint(state)}'
+        )
     if unknown:
         raise ValueError(
             f'not a UniFormer file: unknown {listed(unknown)} next to the '
@@ -144,11 +201,22 @@ def _parts(state: State) -> tuple[str, dict[str, Tensor], dict[str, Tensor]]:
 
 def _hint(state: State) -> str:
     """Return the likely reason why ``state`` has no backbone."""
-    for key in state:
-        found = re.match(r'(.+\.)(patch_embed|blocks)[1-4]\.', key)
-        if found and found[1] != PREFIX:
-            return f'keys begin with {found[1]!r}, which must be stripped'
-    return f'its keys are {listed(list(state)) or "none at all"}'
+    if any(key.endswith('_flat_param') for key in state):
+        return (
+            'it is sharded as FSDP trains it; save it with a FULL_STATE_DICT'
+        )
+    found = map(SECOND.match, state)
+    prefixes = {match[1]: None for match in found if match}
+    prefixes.pop(PREFIX, None)
+    if not prefixes:
+        return f'its keys are {listed(list(state)) or "none at all"}'
+    first = next(iter(prefixes))
+    many = f' (or with {listed(list(prefixes)[1:])})' * (len(prefixes) > 1)
+    return (
+        f'keys begin with {first!r}{many}, which must be stripped: torch.save('
+        f'{{k[{len(first)}:]: v for k, v in state.items() if k.startswith('
+        f"{first!r})}}, 'one.pth')"
+    )
 
 
 def _structure(kind: str, body: State, heads: State) -> Identity:
@@ -185,23 +253,25 @@ def _structure(kind: str, body: State, heads: State) -> Identity:
     if any(convs[1:]) and not light:
         stem = 'conv'
     patches = body.get('patch_embed4.proj.weight')
+    first = body.get(f'patch_embed1.proj{".0" * convs[0]}.weight')
     classes = [
         len(value) - others
         for layer, others in CLASS_LAYERS.items()
         for part in ('bias', 'weight')
         if (value := heads.get(f'{layer}.{part}')) is not None and value.ndim
     ]
+    # Found as width / dim, it may be a hair too small.
+    ratio = max(w / max(d, 1) for w, d in zip(widths, dims, strict=True))
+    gains = tuple(float(has(b + r'gamma_\d$')) for b in block)
+    try:
+        spec = ArchSpec(depths, dims, 1, ratio + 1e-9, stem, gains, light)
+    except ValueError as error:
+        raise ValueError(f'damaged UniFormer file: {error}') from error
     return Identity(
-        kind=kind,
-        ndim=ndim,
-        light=light,
-        stem=stem,
-        layer_scale=tuple(has(b + r'gamma_\d$') for b in block),
-        depths=depths,
-        embed_dims=dims,
-        mlp_ratio=max(
-            w / max(d, 1) for w, d in zip(widths, dims, strict=True)
-        ),
+        kind,
+        spec,
+        ndim,
+        in_channels=3 if first is None or first.ndim < 2 else first.shape[1],
         split=ndim == 3 and has(r'blocks[34]\.\d+\.t_'),
         temporal_stride_std=(
             ndim == 3
@@ -211,7 +281,7 @@ def _structure(kind: str, body: State, heads: State) -> Identity:
         ),
         token_labeling=any(key.startswith('aux_head.') for key in heads),
         num_classes=classes[0] if classes else None,
-        archs=(),
+        deployed=MARK in body,
     )
 
 
@@ -229,22 +299,85 @@ def _depth(body: State, i: int) -> int:
     return len(numbers)
 
 
+def _faults(state: State, identity: Identity) -> list[str]:
+    """Return what is wrong with the keys and shapes of a bare model.
+
+    Args:
+        state: Stages, output norms and heads of a classifier.
+        identity: What the model is.
+
+    Returns:
+        list[str]: Sentences that list the keys; empty if all is well.
+    """
+    present = {key.split('.')[0] for key in state}
+    try:
+        whole = _build_on_meta(identity, 'norm' in present).state_dict()
+    except ValueError as error:  # there is no such model
+        return [str(error)]
+    left_out = OPTIONAL - present
+    expected = {
+        key.removeprefix(PREFIX): tuple(value.shape)
+        for key, value in whole.items()
+        if key.removeprefix(PREFIX).split('.')[0] not in left_out
+    }
+    missing = [key for key in expected if key not in state]
+    found = {
+        'missing': [key for key in missing if not key.endswith(COUNTER)],
+        'unknown': [key for key in state if key not in expected],
+        'wrong shape': [
+            f'{key} {tuple(state[key].shape)} instead of {shape}'
+            for key, shape in expected.items()
+            if key in state and tuple(state[key].shape) != shape
+        ],
+    }
+    return [f'{what} {listed(keys)}' for what, keys in found.items() if keys]
+
+
+def _build_on_meta(identity: Identity, batch_norm: bool) -> Any:
+    """Build the model with all that it may have.
+
+    Raises:
+        ValueError: There is no such model.
+    """
+    light = identity.spec.light
+    options: dict[str, Any] = {
+        'ndim': identity.ndim,
+        'in_channels': identity.in_channels,
+    }
+    if not light:
+        options['split'] = identity.split
+        options['temporal_stride_std'] = identity.temporal_stride_std
+    model: type[Any] = UniFormerLight if light else UniFormer
+    if identity.kind == 'classifier':
+        model = UniFormerClassifier
+        options['num_classes'] = identity.num_classes or 1
+        options['token_labeling'] = identity.token_labeling
+    else:
+        options['out_norm'] = 'BN' if batch_norm else 'LN'
+        options['out_indices'] = (3,) if batch_norm else (0, 1, 2, 3)
+        if light:
+            options['out_cls_token'] = True
+    with torch.device('meta'):
+        built = model(identity.spec, **options)
+    return deploy(built.eval()) if identity.deployed else built
+
+
 def _matches(
     identity: Identity, archs: Mapping[str, ArchSpec]
 ) -> tuple[str, ...]:
     """Return the names of the variants that ``identity`` can be."""
     size = _size(identity.spec)
     near = [name for name, spec in archs.items() if _size(spec) == size]
+    gains = tuple(map(bool, identity.spec.layer_scale))
     exact = [
         name
         for name in near
-        if tuple(gain > 0 for gain in archs[name].layer_scale)
-        == identity.layer_scale
+        if identity.deployed
+        or tuple(map(bool, archs[name].layer_scale)) == gains
     ]
     return tuple(exact or near)
 
 
 def _size(spec: ArchSpec) -> tuple[object, ...]:
     """Return what variants that differ in layer scale alone agree in."""
-    widths = [int(dim * spec.mlp_ratio) for dim in spec.embed_dims]
-    return spec.light, spec.stem, spec.depths, spec.embed_dims, widths
+    return spec.light, spec.stem, spec.depths, spec.embed_dims, hidden(spec)

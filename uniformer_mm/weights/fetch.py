@@ -1,4 +1,4 @@
-"""Finding weight files: in a folder, the cache, on a mirror or on the web.
+"""From a name, a path or a URL to a local file: folder, cache, mirror, web.
 
 ``UNIFORMER_MM_WEIGHTS`` may hold
 
@@ -7,13 +7,13 @@
 - an ``http(s)`` address: files are downloaded from there, with their name
   appended, and from nowhere else.
 
-The cache is that of torch.hub, like MMEngine's.
+The cache is that of torch.hub, like MMEngine's. Files of the Hugging Face hub
+(``hub.py``) have that of ``huggingface_hub``, also beside a folder.
 """
 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 import re
 import shutil
@@ -24,10 +24,11 @@ from urllib.request import url2pathname
 
 import torch
 
-from uniformer_mm.weights.transfer import download
-from uniformer_mm.weights.zoo import ZOO, ZooEntry, find_entry
+from uniformer_mm.weights.http import transfer
+from uniformer_mm.weights.hub import SCHEME, fetch_from_hub
+from uniformer_mm.weights.zoo import ZOO, ZooEntry, file_sha256, find_entry
 
-__all__ = ['WEIGHTS_VARIABLE', 'fetch', 'file_sha256']
+__all__ = ['WEIGHTS_VARIABLE', 'fetch']
 
 WEIGHTS_VARIABLE = 'UNIFORMER_MM_WEIGHTS'
 """Environment variable with a folder of weight files, or a mirror."""
@@ -43,8 +44,8 @@ def fetch(
     of the catalogue, where it has them.
 
     Args:
-        source: An existing file, a name of the catalogue, or a URL (http,
-            https, file).
+        source: An existing file, a name of the catalogue, a URL (http,
+            https, file), or 'hf-hub:OWNER/NAME' (see ``fetch_from_hub``).
         folder: Where the file shall be; None leaves it where it is found, and
             downloads into the cache.
         progress: Show a bar on stderr while downloading.
@@ -53,9 +54,18 @@ def fetch(
         FileNotFoundError: ``source`` is none of these; or it is not here and
             can't be downloaded: says where to get it and where to put it.
         OSError: The download failed; says why, and the way without network.
+        ImportError: It is on the hub, and ``huggingface_hub`` is missing.
         ValueError: The file is not the catalogued one; or the URL has another
             scheme, or no file name.
     """
+    if source.startswith(SCHEME):
+        setting, mirror = _setting()
+        if mirror:
+            raise ValueError(
+                f'{source!r} is not on the mirror that {WEIGHTS_VARIABLE} '
+                'names; a mirror of the hub is named by HF_ENDPOINT'
+            )
+        return _place(fetch_from_hub(source, offline=bool(setting)), folder)
     scheme = _scheme(source)
     if scheme in ('', 'file'):
         path = _path_of(source)
@@ -67,8 +77,7 @@ def fetch(
     name = _name_of(source) if scheme else ZOO[source].local_name
     find_fault = partial(_find_fault, entry=entry)
 
-    setting = os.environ.get(WEIGHTS_VARIABLE, '')
-    mirror = setting if _scheme(setting) in ('http', 'https') else ''
+    setting, mirror = _setting()
     cache = Path(torch.hub.get_dir(), 'checkpoints')
     homes = [folder or cache, cache]
     if setting and not mirror:
@@ -99,7 +108,7 @@ def fetch(
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        download(url, target, find_fault, progress=progress)
+        transfer(url, target, find_fault, progress=progress)
     except OSError as error:
         raise OSError(
             f'cannot download {url} to {target}: {error}. Without network: '
@@ -107,6 +116,12 @@ def fetch(
             f'{WEIGHTS_VARIABLE} to that folder'
         ) from error
     return target
+
+
+def _setting() -> tuple[str, str]:
+    """Return ``UNIFORMER_MM_WEIGHTS``, and once more if it is a mirror."""
+    setting = os.environ.get(WEIGHTS_VARIABLE, '')
+    return setting, setting if _scheme(setting) in ('http', 'https') else ''
 
 
 def _scheme(source: str) -> str:
@@ -180,15 +195,6 @@ def _place(path: Path, folder: Path | None) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return folder / path.name
-
-
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file, 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _find_fault(path: Path, entry: ZooEntry | None) -> str:
