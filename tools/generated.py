@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
 from pathlib import Path
 
 END = '<!-- end -->'
@@ -30,11 +32,30 @@ def filled(path: Path, tool: str, content: str) -> str:
     """Text of the file at ``path`` with ``content`` between the marks.
 
     Raises:
-        ValueError: It has not both marks, once each.
+        ValueError: It has not the first mark, once, and an end behind it.
     """
     text, begin = path.read_text(), mark(tool)
     before, found, rest = text.partition(begin)
-    _, end, after = rest.partition(END)
-    if not found or not end or begin in after or END in after:
-        raise ValueError(f'{path} must hold {begin!r} and {END!r}, once each')
+    old, end, after = rest.partition(END)
+    if not found or not end or begin in rest or '<!-- begin' in old:
+        raise ValueError(f'{path} must hold {begin!r}, once, and {END!r}')
     return f'{before}{begin}\n\n{content}\n\n{END}{after}'
+
+
+def run(path: Path, tool: str, content: str) -> int:
+    """Be the command of a tool that fills one file; return the exit code.
+
+    With --check nothing is written, and the code is 1 if the file is out of
+    date.
+    """
+    parser = argparse.ArgumentParser(prog=f'python -m {tool}')
+    parser.add_argument('--check', action='store_true')
+    check = parser.parse_args().check
+    text = filled(path, tool, content)
+    stale = text != path.read_text()
+    if stale and check:
+        sys.stderr.write(f'{path} is out of date; run `python -m {tool}`\n')
+        return 1
+    if stale:
+        path.write_text(text)
+    return 0

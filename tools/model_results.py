@@ -140,7 +140,7 @@ def metafile(folder: str, models: list[Model]) -> str:
                     }
                     for metric, value in metrics_of(folder, model.row).items()
                 ],
-                **weights(model),
+                'Weights': weights(model),
             }
             for model in models
         ],
@@ -167,15 +167,22 @@ def metadata(model: Model) -> dict[str, Any]:
     }
 
 
-def weights(model: Model) -> dict[str, str]:
-    """Link to weights that the config loads as they are.
+def weights(model: Model) -> str:
+    """Link to weights that the config loads as they are, or where others are.
 
-    The official files of action models name their tensors in another way
-    (uniformer-mm convert).
+    ``mim download`` fails on a model without an entry before it says anything;
+    words it shows in its error, and ``mim search`` in its table. The official
+    files of action models name their tensors in another way.
     """
-    entry = ZOO.get(model.row['weights'])
-    if entry is None or not entry.url:
-        return {}
-    if entry.task == 'action' and entry.class_order != 'mmaction2':
-        return {}
-    return {'Weights': entry.url}
+    name = model.row['weights']
+    if not name:
+        return 'not published: train it (mim train)'
+    entry = ZOO[name]
+    official = entry.task == 'action' and entry.class_order != 'mmaction2'
+    if entry.url and not official:
+        return entry.url
+    # No comma: mim takes what is before it for the first of several links.
+    return (
+        f'not a link: run uniformer-mm download {name} and then '
+        'uniformer-mm convert'
+    )

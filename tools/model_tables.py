@@ -1,6 +1,6 @@
 """Write the metafiles and the tables of the READMEs of the configs.
 
-Usage: python tools/model_tables.py [--check] [--configs CONFIGS] [FOLDER ...]
+Usage: python -m tools.model_tables [--check] [--configs DIR] [FOLDER ...]
 
 What the paper reports stands in configs/FOLDER/results.csv and nowhere else;
 parameters and multiply-adds are counted from the configs, links are those of
@@ -20,10 +20,11 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import warnings
 from pathlib import Path
 
-from generated import filled, markdown_table
-from model_results import (
+from tools.generated import filled, markdown_table
+from tools.model_results import (
     FOLDERS,
     Model,
     Row,
@@ -142,6 +143,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--check', action='store_true')
     parser.add_argument('--configs', type=Path, default=ROOT / 'configs')
     args = parser.parse_args(argv)
+    # MMEngine imports it for each config.
+    warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
     unknown = set(args.folders) - set(FOLDERS)
     if unknown:
         parser.error(
@@ -168,7 +171,7 @@ def main(argv: list[str] | None = None) -> int:
         names = ', '.join(str(p.relative_to(args.configs)) for p in stale)
         sys.stderr.write(
             f'model_tables: out of date in {args.configs}: {names}; run '
-            '`python tools/model_tables.py`\n'
+            '`python -m tools.model_tables`\n'
         )
         return 1
     if not args.check:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from uniformer_mm.cli import extras
+from uniformer_mm import hosts
 from uniformer_mm.cli.main import main
 
 NAME = 'detection/uniformer_maskrcnn.py'
@@ -36,7 +36,7 @@ def test_an_unknown_name(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_missing_host_is_named(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extras, 'find_spec', lambda _: None)
+    monkeypatch.setattr(hosts, 'find_spec', lambda _: None)
     assert main(['config', NAME]) == 0
     printed = capsys.readouterr()
     assert Path(printed.out.strip()).is_file()

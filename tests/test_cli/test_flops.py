@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,6 +62,21 @@ def test_the_views_of_a_video(
     assert rows['input'] == ['16x224x224']
     one, four = (float(rows[key][-1]) for key in ('one', '4'))
     assert four == pytest.approx(4 * one, abs=0.03)
+
+
+def test_as_a_command_it_prints_no_warnings_of_others() -> None:
+    pytest.importorskip('mmpose')
+    name = 'pose/td-hm_uniformer-s_210e_coco-256x192.py'
+    done = subprocess.run(
+        [sys.executable, '-m', 'uniformer_mm', 'flops', name],
+        cwd=CONFIGS.parent,
+        env={k: v for k, v in os.environ.items() if k != 'PYTHONWARNINGS'},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert table(done.stdout)['total'] == ['25.23', '4.67']
+    assert done.stderr == ''
 
 
 def test_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

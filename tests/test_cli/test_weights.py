@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from uniformer_mm.cli.main import main
-from uniformer_mm.weights.download import WEIGHTS_VARIABLE
+from uniformer_mm.weights.fetch import WEIGHTS_VARIABLE
 from uniformer_mm.weights.zoo import ZOO
 
 

@@ -17,9 +17,10 @@ from mmengine import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
-from uniformer_mm.analysis.hosts import RUNS
-from uniformer_mm.analysis.input_shape import AXES, default_shape
+from uniformer_mm.analysis.input_shape import default_shape
 from uniformer_mm.analysis.meter import Meter, Part
+from uniformer_mm.analysis.runs import RUNS
+from uniformer_mm.hosts import HOSTS, import_extra
 
 __all__ = ['Complexity', 'count_complexity']
 
@@ -70,7 +71,7 @@ def count_complexity(
 
     Args:
         config (Config | str | Path): A config of mmdet, mmseg, mmpose or
-            mmaction2, or its file.
+            mmaction, or its file.
         shape (Sequence[int], optional): H and W in pixels, for videos T, H
             and W. Defaults to what the config is tested on, see
             ``default_shape``.
@@ -79,16 +80,18 @@ def count_complexity(
         ValueError: The config names no host, or one without a rule here; its
             model is of another kind than above; ``shape`` does not fit, or is
             not given and not told by the config.
+        ImportError: The host is missing, or fails.
         OSError: The file can't be read.
     """
     if not isinstance(config, Config):
         config = Config.fromfile(config)
     scope = config.get('default_scope')
-    if scope not in AXES:
+    if scope not in HOSTS:
         raise ValueError(
-            f'default_scope of the config must be one of {list(AXES)}, got '
+            f'default_scope of the config must be one of {list(HOSTS)}, got '
             f'{scope!r}'
         )
+    import_extra(f'{scope}.models')
     views = 1
     try:
         tested = default_shape(config)
@@ -96,7 +99,7 @@ def count_complexity(
     except ValueError:
         if shape is None:
             raise
-    shape = _check_shape(shape, AXES[scope])
+    shape = _check_shape(shape, HOSTS[scope].axes)
     with DefaultScope.overwrite_default_scope(scope):
         meter = Meter(_build(config.model))
         with torch.device('meta'):

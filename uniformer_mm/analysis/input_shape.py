@@ -6,15 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ['AXES', 'InputShape', 'default_shape']
+from uniformer_mm.hosts import HOSTS
 
-AXES = {
-    'mmdet': ('H', 'W'),
-    'mmseg': ('H', 'W'),
-    'mmpose': ('H', 'W'),
-    'mmaction': ('T', 'H', 'W'),
-}
-"""Host (``default_scope`` of a config) -> axes of an input's shape."""
+__all__ = ['InputShape', 'default_shape']
 
 # OpenMMLab's tables, and the paper's, count a detector whose images fit into
 # 1333x800 at the 1280x800 that a picture of 16:10 comes to.
@@ -47,7 +41,7 @@ def default_shape(config: Mapping[str, Any]) -> InputShape:
     2D recognizer takes its segments as the frames of one view.
 
     Args:
-        config (Mapping): A resolved config of one of the hosts in ``AXES``.
+        config (Mapping): A resolved config of one of the ``HOSTS``.
 
     Raises:
         ValueError: The config does not say.
@@ -55,9 +49,9 @@ def default_shape(config: Mapping[str, Any]) -> InputShape:
     try:
         return _READERS[config['default_scope']](config)
     except (KeyError, IndexError, AttributeError, TypeError) as error:
-        axes = AXES.get(config.get('default_scope', ''), ('H', 'W'))
+        host = HOSTS.get(config.get('default_scope', ''), HOSTS['mmdet'])
         raise ValueError(
-            'shape must be given (`--shape ' + ' '.join(axes) + '`): the '
+            'shape must be given (`--shape ' + ' '.join(host.axes) + '`): the '
             f'config does not tell it ({type(error).__name__}: {error})'
         ) from error
 

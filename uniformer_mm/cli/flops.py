@@ -6,11 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from uniformer_mm.analysis import Complexity, count_complexity
 from uniformer_mm.cli.config import config_root
+from uniformer_mm.cli.table import print_table
 
 __all__ = ['add_parser', 'run']
 
@@ -50,25 +48,21 @@ def run(args: argparse.Namespace) -> int:
     if not path.is_file() and (config_root() / path).is_file():
         path = config_root() / path
     complexity = count_complexity(path, args.shape)
-    console = Console(markup=False, emoji=False, highlight=False)
-    console.print(_table(complexity))
+    numbers = ('parameters (M)', 'multiply-adds (G)')
+    print_table(('part', *numbers), _rows(complexity), numbers=numbers)
     print(f'input {"x".join(map(str, complexity.shape))}')
     return 0
 
 
-def _table(complexity: Complexity) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column('part', no_wrap=True)
-    for title in ('parameters (M)', 'multiply-adds (G)'):
-        table.add_column(title, justify='right')
-    views = complexity.views
+def _rows(complexity: Complexity) -> list[tuple[str, str, str]]:
+    params, macs, views = complexity.params, complexity.macs, complexity.views
     rows = [(p.name, p.params, p.macs) for p in complexity.parts]
-    one_view = sum(part.macs for part in complexity.parts)
-    rows.append(('one view', complexity.params, one_view))
-    if views > 1:
-        rows.append((f'{views} views', complexity.params, complexity.macs))
+    if views == 1:
+        rows.append(('total', params, macs))
     else:
-        rows[-1] = ('total', *rows[-1][1:])
-    for name, params, macs in rows:
-        table.add_row(name, f'{params / 1e6:.2f}', f'{macs / 1e9:.2f}')
-    return table
+        rows.append(('one view', params, macs // views))
+        rows.append((f'{views} views', params, macs))
+    return [
+        (name, f'{params / 1e6:.2f}', f'{macs / 1e9:.2f}')
+        for name, params, macs in rows
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
@@ -45,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for verb in asked or VERBS:
         import_module(f'uniformer_mm.cli.{verb}').add_parser(subparsers)
     args = parser.parse_args(words)
+    # MMEngine imports it, and who runs a command can't change that.
+    warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
     try:
         code: int = args.run(args)
     except BrokenPipeError:

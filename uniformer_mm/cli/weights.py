@@ -8,9 +8,7 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
-from rich.console import Console
-from rich.table import Table
-
+from uniformer_mm.cli.table import print_table
 from uniformer_mm.weights.zoo import ZOO, ZooEntry
 
 __all__ = ['add_parser', 'run']
@@ -47,18 +45,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([asdict(entry) for entry in entries], indent=2))
         return 0
-    console = Console(markup=False, emoji=False, highlight=False)
-    if not console.is_terminal:
-        console.width = 10_000
-    table = Table(box=None, pad_edge=False)
-    for title in COLUMNS:
-        table.add_column(title, overflow='fold', no_wrap=title == 'name')
-    for entry in entries:
-        table.add_row(*_cells(entry))
-    with console.capture() as captured:
-        console.print(table)
-    # rich pads every line to the longest.
-    print('\n'.join(line.rstrip() for line in captured.get().splitlines()))
+    print_table(COLUMNS, map(_cells, entries))
     return 0
 
 

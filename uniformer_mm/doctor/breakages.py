@@ -9,46 +9,23 @@ fix. The checks are pure functions of :class:`Facts`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
+from uniformer_mm.doctor.facts import AUTOLOAD, UNCHECKED_LOAD, Facts
 from uniformer_mm_autoload import ENV_SWITCH
 
-AUTOLOAD = 'TORCH_DEVICE_BACKEND_AUTOLOAD'
-UNCHECKED_LOAD = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
-SWITCHES = (ENV_SWITCH, AUTOLOAD, UNCHECKED_LOAD)
-"""Environment variables that change what works."""
+__all__ = ['KNOWN', 'Breakage', 'release', 'why_off']
 
 MMCV_NAMES = {'mmcv', 'mmcv-lite', 'mmcv-full'}
 """Distributions that bring the module ``mmcv``."""
 
-MISSING = r"No module named '(mmcv\._ext|mmaction\.models\.localizers\.drn)"
+MISSING = (
+    r"No module named '(mmcv\._ext|mmaction\.models\.localizers\.drn"
+    '|xtcocotools)'
+)
 OTHER_TORCH = 'torchvision::|torchvision (were compiled|release that matches)'
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What was found on a machine.
-
-    Attributes:
-        python: Version of Python, such as ``'3.11.7'``.
-        versions: Installed distribution -> version; others are left out.
-        errors: Part of the stack -> why it fails, ``''`` if it works; a part
-            that is not installed is left out.
-        replaced: Modules that ``uniformer_mm_autoload`` supplied.
-        env: Those of ``SWITCHES`` that are set -> value.
-        entry_point: Whether torch can find ``uniformer_mm_autoload``.
-        gpu: CUDA version and card, ``''`` if torch computes on the CPU.
-    """
-
-    python: str
-    versions: Mapping[str, str]
-    errors: Mapping[str, str]
-    replaced: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
-    entry_point: bool = True
-    gpu: str = ''
 
 
 @dataclass(frozen=True)
@@ -133,11 +110,6 @@ def _is_torchvision_unfit(facts: Facts) -> bool:
     return _is_seen(facts, OTHER_TORCH)
 
 
-def _is_xtcocotools_hard(facts: Facts) -> bool:
-    newer = (3, 12) <= release(facts.python) < (3, 14)
-    return newer and 'xtcocotools' not in facts.versions
-
-
 def _is_click_too_new(facts: Facts) -> bool:
     click = release(facts.versions.get('click', ''))
     return 'openmim' in facts.versions and click >= (9,)
@@ -151,8 +123,8 @@ def _is_albumentations_unfit(facts: Facts) -> bool:
 KNOWN = (
     Breakage(
         'replacements',
-        'The wheels of mmcv-lite and mmaction2 lack this module, and its '
-        'replacement is off ({reason}): {remedy}.',
+        'uniformer_mm has a replacement for this missing module, which is off '
+        '({reason}): {remedy}.',
         MISSING,
         _is_switched_off,
     ),
@@ -164,7 +136,7 @@ KNOWN = (
     ),
     Breakage(
         'mmcv version',
-        'mmdet, mmsegmentation and mmaction2 take mmcv 2.0 and 2.1 alone: '
+        'mmdet, mmseg and mmaction take mmcv 2.0 and 2.1 alone: '
         'pip uninstall mmcv mmcv-lite, then pip install '
         "'uniformer_mm[lite]'.",
         r'MMCV==\S+ is used',
@@ -193,8 +165,8 @@ KNOWN = (
     ),
     Breakage(
         'undeclared',
-        'mmsegmentation (ftfy, regex) and mmaction2 (importlib_metadata) do '
-        'not declare it: pip install ftfy regex importlib_metadata.',
+        'mmseg (ftfy, regex) and mmaction (importlib_metadata) do not declare '
+        'it: pip install ftfy regex importlib_metadata.',
         r"No module named '(ftfy|regex|importlib_metadata)'",
     ),
     Breakage(
@@ -216,7 +188,9 @@ KNOWN = (
     ),
     Breakage(
         'numpy 2',
-        "xtcocotools' wheel is built for numpy 1: pip install 'numpy<2' "
+        'A package is compiled for NumPy 1. For xtcocotools, pip install '
+        '--upgrade pycocotools, with which uniformer_mm replaces it; for '
+        "others, upgrade them, or pip install 'numpy<2' "
         "'opencv-python-headless<4.12'.",
         'numpy.dtype size changed',
     ),
@@ -227,13 +201,10 @@ KNOWN = (
         lambda facts: not (3, 10) <= release(facts.python) < (3, 14),
     ),
     Breakage(
-        'xtcocotools wheel',
-        'mmpose needs xtcocotools, without a wheel for this Python: use 3.10 '
-        "or 3.11; or, on 3.12, pip install 'setuptools<81' cython 'numpy<2', "
-        'then pip install --no-build-isolation xtcocotools.',
-        "No module named 'xtcocotools'",
-        _is_xtcocotools_hard,
-        is_problem=False,
+        'pycocotools',
+        'mmpose imports xtcocotools. Where that is missing or does not load, '
+        'uniformer_mm takes pycocotools: pip install --upgrade pycocotools.',
+        "No module named 'xtcocotools'|xtcocotools' compiled module",
     ),
     Breakage(
         'libGL',

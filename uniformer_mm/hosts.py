@@ -1,0 +1,95 @@
+"""The frameworks of OpenMMLab that our configs are for, and our extras."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+__all__ = ['EXTRAS', 'HOSTS', 'Host', 'advice', 'import_extra']
+
+
+@dataclass(frozen=True)
+class Host:
+    """One framework.
+
+    Attributes:
+        module: What is imported, what ``mim train`` takes, the
+            ``default_scope`` of its configs, and its name in what people
+            read.
+        distribution: What pip calls it.
+        extra: The extra of uniformer_mm that installs it.
+        folder: Folder of our configs for it.
+        axes: Axes of its models' inputs, after batch and channels.
+    """
+
+    module: str
+    distribution: str
+    extra: str
+    folder: str
+    axes: tuple[str, ...] = ('H', 'W')
+
+
+HOSTS: Mapping[str, Host] = {
+    host.module: host
+    for host in (
+        Host('mmdet', 'mmdet', 'det', 'detection'),
+        Host('mmseg', 'mmsegmentation', 'seg', 'segmentation'),
+        Host('mmpose', 'mmpose', 'pose', 'pose'),
+        Host('mmaction', 'mmaction2', 'action', 'action', ('T', 'H', 'W')),
+    )
+}
+"""Module -> host."""
+
+EXTRAS: Mapping[str, str] = {
+    'mmcv': 'lite',
+    **{host.module: host.extra for host in HOSTS.values()},
+    'timm': 'action',
+    'PIL': 'action',
+    'mim': 'mim',
+    'safetensors': 'weights',
+    'huggingface_hub': 'hub',
+}
+"""Module -> the extra of uniformer_mm that installs it."""
+
+
+def advice(modules: Iterable[str]) -> str:
+    """Say how to install those of the modules that are missing.
+
+    Args:
+        modules: Keys of ``EXTRAS``.
+
+    Returns:
+        str: ``''`` if all are there.
+    """
+    missing = [module for module in modules if find_spec(module) is None]
+    if not missing:
+        return ''
+    extras = ','.join(EXTRAS[module] for module in missing)
+    return (
+        f'not installed: {", ".join(missing)}; '
+        f"pip install 'uniformer_mm[{extras}]'"
+    )
+
+
+def import_extra(module: str) -> Any:
+    """Import a module that only an extra of ours brings.
+
+    Args:
+        module: A key of ``EXTRAS``, or what lies below one.
+
+    Raises:
+        ImportError: It is not installed, or it is and fails; the message says
+            which, and names the extra.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        top = module.partition('.')[0]
+        what = advice([top]) or (
+            f'{top} is installed, but this fails ({error}): see `uniformer-mm '
+            f"doctor`, or pip install 'uniformer_mm[{EXTRAS[top]}]'"
+        )
+        raise ImportError(f'{module} is needed here; {what}') from error
