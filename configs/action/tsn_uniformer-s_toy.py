@@ -1,6 +1,10 @@
 # UniFormer-S for images on two frames of a clip, on the three shapes of
 # `uniformer-mm toy-data data/toy`. From scratch, without blending.
-_base_ = ['../_base_/action/uniformer-s.py', '../_base_/action/toy.py']
+_base_ = [
+    '../_base_/action/uniformer-s.py',
+    '../_base_/action/toy.py',
+    '../_base_/runtime.py',
+]
 
 model = dict(
     type='Recognizer2D',
@@ -13,18 +17,27 @@ model = dict(
     data_preprocessor=dict(format_shape='NCHW', blending=None),
 )
 
-train_pipeline = _base_.train_pipeline
-train_pipeline[1] = dict(type='SampleFrames', clip_len=1, num_clips=2)
+sample = dict(type='SampleFrames', clip_len=1, num_clips=2)
 # No RandAugment: it shears and hides shapes, and there are few clips.
-train_pipeline.pop(3)
-train_pipeline[4].scale = (64, 64)
-train_pipeline[-2].input_format = 'NCHW'
-test_pipeline = _base_.test_pipeline
-test_pipeline[1] = dict(
-    type='SampleFrames', clip_len=1, num_clips=2, test_mode=True
-)
-test_pipeline[3].scale = (64, 64)
-test_pipeline[-2].input_format = 'NCHW'
+train_pipeline = [
+    dict(type='uniformer_mm.VideoInit'),
+    sample,
+    dict(type='uniformer_mm.VideoDecode'),
+    dict(type='RandomResizedCrop', area_range=(0.6, 1.0)),
+    dict(type='uniformer_mm.FloatResize', scale=(64, 64)),
+    dict(type='Flip', flip_ratio=0.5),
+    dict(type='FormatShape', input_format='NCHW'),
+    dict(type='PackActionInputs'),
+]
+test_pipeline = [
+    dict(type='uniformer_mm.VideoInit'),
+    dict(sample, test_mode=True),
+    dict(type='uniformer_mm.VideoDecode'),
+    dict(type='uniformer_mm.FloatResize', scale=(64, 64)),
+    dict(type='FormatShape', input_format='NCHW'),
+    dict(type='PackActionInputs'),
+]
+del sample
 
 # Circle, square, triangle.
 train_dataloader = dict(
@@ -40,7 +53,6 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 # 288 clips / 8 = 36 iterations per epoch; 24 epochs = 864 iterations.
-param_scheduler = _base_.param_scheduler
-param_scheduler[1].update(end=864, T_max=852)
+_base_.param_scheduler[1].update(end=864, T_max=852)
 train_cfg = dict(max_epochs=24)
 default_hooks = dict(checkpoint=dict(interval=24))

@@ -1,20 +1,12 @@
-_base_ = 'uniformer-s_16x4_110e_k600.py'
-
-model = dict(
-    backbone=dict(
-        arch='base',
-        drop_path_rate=0.3,
-        init_cfg=dict(checkpoint='uniformer-base_in1k'),
-    )
-)
+_base_ = 'uniformer-b_16x4_110e_k600.py'
 
 # 32 frames of a window of 128.
-train_pipeline = _base_.train_pipeline
-train_pipeline[1].clip_len = 32
-val_pipeline = _base_.val_pipeline
-val_pipeline[1].clip_len = 32
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].clip_len = 32
+sample = dict(type='uniformer_mm.DenseSample', clip_len=32, frame_interval=4)
+test_sample = dict(sample, test_mode=True)
+train_pipeline = [_base_.init, sample, *_base_.augment]
+val_pipeline = [_base_.init, test_sample, *_base_.view]
+test_pipeline = [_base_.init, dict(test_sample, num_clips=4), *_base_.view]
+del sample, test_sample
 
 # NOTE: 4 nodes x 8 GPUs x 4 videos = 128: the official code takes 32 videos
 # per node, and multiplies its 1e-4 by the nodes.

@@ -1,7 +1,9 @@
 _base_ = [
     '../_base_/action/uniformer-s.py',
+    '../_base_/action/segments.py',
     '../_base_/action/sthv1.py',
     '../_base_/action/schedule_110e.py',
+    '../_base_/runtime.py',
 ]
 
 model = dict(
@@ -12,6 +14,10 @@ model = dict(
     cls_head=dict(num_classes=174),
     data_preprocessor=dict(blending=dict(num_classes=174)),
 )
+
+train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
 
 # 8 GPUs x 4 videos = 32; 60 epochs, 5 of them warm-up.
 optim_wrapper = dict(optimizer=dict(lr=2e-4))

@@ -1,5 +1,6 @@
 _base_ = [
     '../_base_/action/uniformer-s.py',
-    '../_base_/action/kinetics400_dense.py',
+    '../_base_/action/kinetics400.py',
     '../_base_/action/schedule_110e.py',
+    '../_base_/runtime.py',
 ]

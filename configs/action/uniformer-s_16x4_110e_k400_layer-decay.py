@@ -3,10 +3,6 @@
 _base_ = 'uniformer-s_16x4_110e_k400.py'
 
 optim_wrapper = dict(
-    constructor='uniformer_mm.LayerDecayOptimWrapperConstructor',
-    optimizer=dict(lr=2e-4),
-    paramwise_cfg=dict(
-        _delete_=True, layer_decay_rate=0.9, decay_groups='not_vectors'
-    ),
+    optimizer=dict(lr=2e-4), paramwise_cfg=dict(layer_decay_rate=0.9)
 )
 _base_.param_scheduler[0].start_factor = 1e-6 / 2e-4

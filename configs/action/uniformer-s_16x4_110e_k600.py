@@ -1,6 +1,11 @@
 #   data/kinetics600/kinetics600_{train,val}_list_videos.txt
 #   data/kinetics600/videos_{train,val}
-_base_ = 'uniformer-s_16x4_110e_k400.py'
+_base_ = [
+    '../_base_/action/uniformer-s.py',
+    '../_base_/action/kinetics400.py',
+    '../_base_/action/schedule_110e.py',
+    '../_base_/runtime.py',
+]
 
 model = dict(
     cls_head=dict(num_classes=600),

@@ -3,7 +3,8 @@
 _base_ = [
     '../_base_/action/uniformer-s.py',
     '../_base_/action/hmdb51.py',
-    '../_base_/action/schedule_110e.py',
+    '../_base_/action/schedule_25e.py',
+    '../_base_/runtime.py',
 ]
 
 # NOTE: the official head has 101 classes, of which 51 are used.
@@ -16,10 +17,4 @@ model = dict(
     data_preprocessor=dict(blending=dict(num_classes=51)),
 )
 
-# 8 GPUs x 16 videos = 128; 25 epochs, 5 of them warm-up.
 train_dataloader = dict(batch_size=16)
-optim_wrapper = dict(optimizer=dict(lr=5e-5))
-_base_.param_scheduler[0].update(start_factor=1e-6 / 5e-5, end=5)
-_base_.param_scheduler[1].update(begin=5, end=25, T_max=20)
-train_cfg = dict(max_epochs=25, val_interval=1)
-auto_scale_lr = dict(base_batch_size=128)

@@ -1,12 +1,12 @@
 _base_ = 'uniformer-s_16x4_110e_k600.py'
 
 # 16 frames of a window of 128.
-train_pipeline = _base_.train_pipeline
-train_pipeline[1].frame_interval = 8
-val_pipeline = _base_.val_pipeline
-val_pipeline[1].frame_interval = 8
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].frame_interval = 8
+sample = dict(type='uniformer_mm.DenseSample', clip_len=16, frame_interval=8)
+test_sample = dict(sample, test_mode=True)
+train_pipeline = [_base_.init, sample, *_base_.augment]
+val_pipeline = [_base_.init, test_sample, *_base_.view]
+test_pipeline = [_base_.init, dict(test_sample, num_clips=4), *_base_.view]
+del sample, test_sample
 
 # 8 GPUs x 4 videos = 32
 train_dataloader = dict(batch_size=4, dataset=dict(pipeline=train_pipeline))

@@ -1,12 +1,12 @@
 _base_ = 'uniformer-s_16x4_110e_k400.py'
 
 # 32 frames of a window of 128.
-train_pipeline = _base_.train_pipeline
-train_pipeline[1].clip_len = 32
-val_pipeline = _base_.val_pipeline
-val_pipeline[1].clip_len = 32
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].clip_len = 32
+sample = dict(type='uniformer_mm.DenseSample', clip_len=32, frame_interval=4)
+test_sample = dict(sample, test_mode=True)
+train_pipeline = [_base_.init, sample, *_base_.augment]
+val_pipeline = [_base_.init, test_sample, *_base_.view]
+test_pipeline = [_base_.init, dict(test_sample, num_clips=4), *_base_.view]
+del sample, test_sample
 
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))

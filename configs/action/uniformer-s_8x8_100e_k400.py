@@ -1,14 +1,12 @@
 _base_ = 'uniformer-s_16x4_110e_k400.py'
 
 # 8 frames of the same window of 64.
-clip = dict(clip_len=8, frame_interval=8)
-train_pipeline = _base_.train_pipeline
-train_pipeline[1].update(clip)
-val_pipeline = _base_.val_pipeline
-val_pipeline[1].update(clip)
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].update(clip)
-del clip
+sample = dict(type='uniformer_mm.DenseSample', clip_len=8, frame_interval=8)
+test_sample = dict(sample, test_mode=True)
+train_pipeline = [_base_.init, sample, *_base_.augment]
+val_pipeline = [_base_.init, test_sample, *_base_.view]
+test_pipeline = [_base_.init, dict(test_sample, num_clips=4), *_base_.view]
+del sample, test_sample
 
 # 8 GPUs x 16 videos = 128
 train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))

@@ -1,4 +1,9 @@
-_base_ = 'uniformer-xxs_32_110e_k400-160.py'
+_base_ = [
+    '../_base_/action/uniformer-xxs.py',
+    '../_base_/action/kinetics400_light.py',
+    '../_base_/action/schedule_110e_light.py',
+    '../_base_/runtime.py',
+]
 
 model = dict(
     backbone=dict(
@@ -10,13 +15,33 @@ model = dict(
     cls_head=dict(in_channels=512),
 )
 
-train_pipeline = _base_.train_pipeline
-train_pipeline[3].transforms[0].policy = 'rand-m7-n4-mstd0.5-inc1'
-train_pipeline[3].transforms[2].scale = (192, 192)
-val_pipeline = _base_.val_pipeline
-val_pipeline[3].scale = 192
-val_pipeline[4].crop_size = 192
+augment = [
+    dict(type='uniformer_mm.VideoDecode'),
+    dict(
+        type='uniformer_mm.RepeatAugment',
+        num_repeats=2,
+        transforms=[
+            dict(
+                type='uniformer_mm.RandAugment',
+                policy='rand-m7-n4-mstd0.5-inc1',
+            ),
+            _base_.random_crop,
+            dict(type='uniformer_mm.FloatResize', scale=(192, 192)),
+            *_base_.flip_erase_pack,
+        ],
+    ),
+]
+view = [
+    dict(type='uniformer_mm.VideoDecode'),
+    dict(type='uniformer_mm.FloatResize', scale=192),
+    dict(type='CenterCrop', crop_size=192),
+    *_base_.pack,
+]
+sample = dict(type='UniformSample', clip_len=32)
+train_pipeline = [_base_.init, sample, *augment]
+val_pipeline = [_base_.init, dict(sample, test_mode=True), *view]
 test_pipeline = val_pipeline
+del sample
 
 # 8 GPUs x 16 videos = 128; the learning rate per video is that of XXS.
 train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))

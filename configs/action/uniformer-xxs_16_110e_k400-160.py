@@ -2,16 +2,7 @@
 # best checkpoint.
 _base_ = [
     '../_base_/action/uniformer-xxs.py',
-    '../_base_/action/kinetics400_sparse.py',
-    '../_base_/action/schedule_110e.py',
+    '../_base_/action/kinetics400_light.py',
+    '../_base_/action/schedule_110e_light.py',
+    '../_base_/runtime.py',
 ]
-
-# 8 GPUs x 32 videos = 256
-# NOTE: fp32, as the authors say that they trained light models; their
-# released script does use mixed precision.
-optim_wrapper = dict(
-    type='OptimWrapper', optimizer=dict(lr=8e-4, weight_decay=0.1)
-)
-_base_.param_scheduler[0].start_factor = 1e-6 / 8e-4
-train_cfg = dict(val_interval=1)
-auto_scale_lr = dict(base_batch_size=256)

@@ -1,10 +1,10 @@
 _base_ = 'uniformer-xxs_16_110e_k400-160.py'
 
-train_pipeline = _base_.train_pipeline
-train_pipeline[1].clip_len = 8
-val_pipeline = _base_.val_pipeline
-val_pipeline[1].clip_len = 8
+sample = dict(type='UniformSample', clip_len=8)
+train_pipeline = [_base_.init, sample, *_base_.augment]
+val_pipeline = [_base_.init, dict(sample, test_mode=True), *_base_.view]
 test_pipeline = val_pipeline
+del sample
 
 # 4 GPUs x 64 videos = 256
 train_dataloader = dict(batch_size=64, dataset=dict(pipeline=train_pipeline))

@@ -3,6 +3,7 @@ _base_ = [
     'mmdet::_base_/models/faster-rcnn_r50_fpn.py',
     'mmdet::_base_/datasets/voc0712.py',
     '../_base_/detection/schedule_1x.py',
+    '../_base_/runtime.py',
 ]
 
 model = dict(

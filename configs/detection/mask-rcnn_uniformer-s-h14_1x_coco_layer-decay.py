@@ -3,11 +3,5 @@
 _base_ = 'mask-rcnn_uniformer-s-h14_1x_coco.py'
 
 optim_wrapper = dict(
-    constructor='uniformer_mm.LayerDecayOptimWrapperConstructor',
-    optimizer=dict(lr=2e-4),
-    paramwise_cfg=dict(
-        _delete_=True,
-        layer_decay_rate=0.9,
-        decay_groups='not_names_with_norm',
-    ),
+    optimizer=dict(lr=2e-4), paramwise_cfg=dict(layer_decay_rate=0.9)
 )

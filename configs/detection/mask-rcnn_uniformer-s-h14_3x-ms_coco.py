@@ -1,6 +1,7 @@
 _base_ = [
     '../_base_/detection/mask-rcnn_uniformer-s-h14.py',
     '../_base_/detection/coco_3x-ms.py',
+    '../_base_/runtime.py',
 ]
 
 model = dict(

@@ -3,6 +3,7 @@
 _base_ = [
     '../_base_/detection/cascade-mask-rcnn_uniformer-s-h14.py',
     '../_base_/detection/toy.py',
+    '../_base_/runtime.py',
 ]
 
 model = dict(

@@ -56,3 +56,15 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + val_file)
 test_evaluator = val_evaluator
+
+# Warm-up by epochs: 500 iterations are more than a small data set has in all.
+param_scheduler = [
+    dict(
+        type='LinearLR',
+        start_factor=0.001,
+        begin=0,
+        end=5,
+        convert_to_iter_based=True,
+    ),
+    _base_.param_scheduler[1],
+]

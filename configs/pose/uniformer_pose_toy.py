@@ -14,14 +14,16 @@ model = dict(
     head=dict(out_channels=4, decoder=codec),
 )
 
+*augmentation, _rotation = _base_.augmentation
 train_pipeline = [
-    *_base_.augmentation[:-1],
+    *augmentation,
     # By 30 degrees at most: turned by 60, a triangle is like its mirror image.
     dict(type='uniformer_mm.RandomBoxScaleRotation', rotate_factor=15.0),
     dict(type='TopdownAffine', input_size=codec['input_size']),
     dict(type='GenerateTarget', encoder=codec),
     dict(type='PackPoseInputs'),
 ]
+del augmentation, _rotation
 val_pipeline = [
     dict(type='LoadImage'),
     dict(type='GetBBoxCenterScale'),

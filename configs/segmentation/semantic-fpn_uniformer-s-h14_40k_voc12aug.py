@@ -4,6 +4,7 @@ _base_ = [
     '../_base_/segmentation/semantic-fpn_uniformer-s.py',
     'mmseg::_base_/datasets/pascal_voc12_aug.py',
     '../_base_/segmentation/schedule_semantic-fpn_80k.py',
+    '../_base_/runtime.py',
 ]
 
 model = dict(

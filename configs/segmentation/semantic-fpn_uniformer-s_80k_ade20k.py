@@ -3,6 +3,7 @@ _base_ = [
     '../_base_/segmentation/semantic-fpn_uniformer-s.py',
     '../_base_/segmentation/ade20k_aligned.py',
     '../_base_/segmentation/schedule_semantic-fpn_80k.py',
+    '../_base_/runtime.py',
 ]
 
 model = dict(backbone=dict(attention='global'))

@@ -2,6 +2,7 @@
 _base_ = [
     '../_base_/segmentation/upernet_uniformer-s.py',
     '../_base_/segmentation/toy.py',
+    '../_base_/runtime.py',
 ]
 
 data_preprocessor = dict(size=(96, 96))

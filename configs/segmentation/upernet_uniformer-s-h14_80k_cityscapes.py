@@ -4,6 +4,7 @@ _base_ = [
     '../_base_/segmentation/upernet_uniformer-s.py',
     'mmseg::_base_/datasets/cityscapes.py',
     '../_base_/segmentation/schedule_upernet_160k.py',
+    '../_base_/runtime.py',
 ]
 
 data_preprocessor = dict(size=(512, 1024))

@@ -4,6 +4,7 @@ _base_ = [
     '../_base_/segmentation/upernet_uniformer-s.py',
     '../_base_/segmentation/ade20k.py',
     '../_base_/segmentation/schedule_upernet_160k.py',
+    '../_base_/runtime.py',
 ]
 
 data_root = 'data/custom/'
@@ -76,9 +77,12 @@ test_dataloader = val_dataloader
 del dataset
 
 optim_wrapper = dict(optimizer=dict(lr=lr))
-train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 10)
-default_hooks = dict(checkpoint=dict(interval=max_iters // 10))
+a_tenth = max(1, max_iters // 10)
+train_cfg = dict(max_iters=max_iters, val_interval=a_tenth)
+default_hooks = dict(checkpoint=dict(interval=a_tenth))
+# The paper's 1500 iterations of warm-up, or a tenth of a shorter training.
 param_scheduler = [
-    _base_.param_scheduler[0],
+    dict(_base_.param_scheduler[0], end=min(1500, a_tenth) + 1),
     dict(_base_.param_scheduler[1], end=max_iters + 1),
 ]
+del a_tenth

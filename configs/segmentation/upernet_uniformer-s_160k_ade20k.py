@@ -3,6 +3,7 @@ _base_ = [
     '../_base_/segmentation/upernet_uniformer-s.py',
     '../_base_/segmentation/ade20k.py',
     '../_base_/segmentation/schedule_upernet_160k.py',
+    '../_base_/runtime.py',
 ]
 
 model = dict(backbone=dict(attention='global'))

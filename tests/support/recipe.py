@@ -31,9 +31,13 @@ def recipe(task: str) -> dict[str, Any]:
 
 
 def experiments(task: str) -> list[dict[str, Any]]:
-    """Rows of the recipe, each with the common settings under it."""
+    """Rows of the recipe, over the settings of their method and of all."""
     data = recipe(task)
-    return [{**data['common'], **row} for row in data['experiments']]
+    methods = data.get('methods', {})
+    return [
+        {**data['common'], **methods.get(row.get('method'), {}), **row}
+        for row in data['experiments']
+    ]
 
 
 def config_names(task: str) -> list[str]:
@@ -144,6 +148,16 @@ def decay_rule(name: str, parameter: nn.Parameter, rule: str) -> bool:
         return 'norm' not in name
     assert rule == 'not_vectors'
     return parameter.ndim > 1 and not name.endswith('.bias')
+
+
+def decay_settings(rule: str) -> dict[str, Any]:
+    """How the ``optim_wrapper`` of a config names a rule."""
+    if rule == 'everything':
+        return {}
+    return {
+        'constructor': 'uniformer_mm.LayerDecayOptimWrapperConstructor',
+        'paramwise_cfg': {'decay_groups': rule},
+    }
 
 
 def assert_decay(config: Config, lr: float, decay: float, rule: str) -> None:

@@ -8,8 +8,6 @@ import pytest
 from mmengine import Config
 from mmengine.registry import DefaultScope
 
-from tests.support.recipe import experiments, load_config
-
 pytest.importorskip('mmaction.models')
 pytest.importorskip('timm')
 
@@ -24,17 +22,8 @@ DATA = {
     'ucf101': ('{0}_{1}_split_1_videos.txt', 'videos', None),
     'hmdb51': ('{0}_{1}_split_1_rawframes.txt', 'rawframes', FRAME),
 }
+TASK = 'action'
 Row = dict[str, Any]
-
-
-@pytest.fixture(params=experiments('action'), ids=lambda r: r['config'])
-def row(request: pytest.FixtureRequest) -> Row:
-    return request.param
-
-
-@pytest.fixture
-def config(row: Row) -> Config:
-    return load_config('action', row['config'])
 
 
 def loading(row: Row, **settings: Any) -> list[dict[str, Any]]:
@@ -49,8 +38,9 @@ def loading(row: Row, **settings: Any) -> list[dict[str, Any]]:
         }
     sample |= settings
     if DATA[row['data']][2]:
-        order = {'channel_order': row['channels']}
-        return [sample, {'type': 'uniformer_mm.FramesDecode', **order}]
+        assert row['channels'] == 'bgr'
+        kinds = ('FramesDecode', 'RGBToBGR')
+        return [sample, *({'type': f'uniformer_mm.{kind}'} for kind in kinds)]
     assert row['channels'] == 'rgb'
     return [
         {'type': 'uniformer_mm.VideoInit'},

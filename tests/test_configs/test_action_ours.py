@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from mmengine import Config
 
 from tests.support.recipe import (
     build,
-    learning_rates,
     load_config,
-    parameter_groups,
     step,
     steps,
 )
@@ -21,68 +16,6 @@ pytest.importorskip('mmaction.models')
 pytest.importorskip('timm')
 
 MAIN = 'uniformer-s_16x4_110e_k400'
-
-
-@pytest.mark.parametrize(
-    ('change', 'differences'),
-    [
-        ('frozen-bn', {'model.backbone.norm_eval': True}),
-        (
-            'tl',
-            {
-                'model.backbone.init_cfg.checkpoint': (
-                    'uniformer-small-dim64_tl-224'
-                )
-            },
-        ),
-        (
-            'bf16',
-            {
-                'optim_wrapper.dtype': 'bfloat16',
-                'optim_wrapper.loss_scale': 1.0,
-            },
-        ),
-    ],
-)
-def test_a_change_is_the_only_one(
-    change: str, differences: dict[str, Any]
-) -> None:
-    assert changes(load_config('action', f'{MAIN}_{change}')) == differences
-
-
-def changes(config: Config) -> dict[str, Any]:
-    """What differs from the main config, by dotted names."""
-    main = load_config('action', MAIN)
-    found = {}
-
-    def compare(prefix: str, ours: Any, theirs: Any) -> None:
-        if isinstance(ours, dict) and isinstance(theirs, dict):
-            assert set(theirs) <= set(ours)
-            for key, value in ours.items():
-                compare(f'{prefix}.{key}', value, theirs.get(key))
-        elif ours != theirs:
-            found[prefix[1:]] = ours
-
-    compare('', config.to_dict(), main.to_dict())
-    return found
-
-
-def test_layer_decay() -> None:
-    config = load_config('action', f'{MAIN}_layer-decay')
-    groups = parameter_groups(config, build(config))
-    # Depths of S: the stem, 18 blocks, the head and the last norm.
-    expected = {
-        'backbone.patch_embed1.proj.weight': (2e-4 * 0.9**19, 0.05),
-        'backbone.blocks1.0.norm1.weight': (2e-4 * 0.9**18, 0.0),
-        'backbone.blocks4.2.attn.qkv.weight': (2e-4 * 0.9, 0.05),
-        'backbone.blocks4.2.attn.qkv.bias': (2e-4 * 0.9, 0.0),
-        'backbone.norm.weight': (2e-4, 0.0),
-        'cls_head.fc_cls.weight': (2e-4, 0.05),
-    }
-    for name, (lr, decay) in expected.items():
-        assert groups[name] == pytest.approx((lr, decay)), name
-    rates = learning_rates(config, [0, 399, 400], 40)
-    assert rates == pytest.approx({0: 1e-6, 399: 2e-4, 400: 2e-4})
 
 
 @pytest.mark.parametrize('arch', ['s', 'b'])

@@ -11,10 +11,7 @@ from torch import nn
 from tests.support.recipe import (
     assert_decay,
     build,
-    config_names,
-    experiments,
     learning_rates,
-    load_config,
     step,
     steps,
 )
@@ -22,35 +19,8 @@ from uniformer_mm.weights.zoo import ZOO
 
 pytest.importorskip('mmpose')
 
-MAIN = 'td-hm_uniformer-s_210e_coco-256x192'
-OURS = {
-    f'{MAIN}_bf16',
-    f'{MAIN}_frozen-bn',
-    f'{MAIN}_layer-decay',
-    f'{MAIN}_tl',
-    'td-hm_uniformer-s_210e_custom-256x192',
-    'uniformer_pose_toy',
-    'uniformer-b_pose_toy',
-}
+TASK = 'pose'
 Row = dict[str, Any]
-
-
-@pytest.fixture(params=experiments('pose'), ids=lambda r: r['config'])
-def row(request: pytest.FixtureRequest) -> Row:
-    return request.param
-
-
-@pytest.fixture
-def config(row: Row) -> Config:
-    return load_config('pose', row['config'])
-
-
-def test_every_result_has_a_config() -> None:
-    rows = {row['config'] for row in experiments('pose')}
-    assert rows | OURS == set(config_names('pose'))
-    # The official weights of a result are found by the config's name.
-    for name in rows:
-        assert (ZOO[name].task, ZOO[name].head_dim) == ('pose', 64)
 
 
 def test_backbone(row: Row, config: Config) -> None:
@@ -65,7 +35,9 @@ def test_backbone(row: Row, config: Config) -> None:
             'checkpoint': row['init'],
         },
     }
-    entry = ZOO[row['init']]
+    # The official weights of a result are found by the config's name.
+    official, entry = ZOO[row['config']], ZOO[row['init']]
+    assert (official.task, official.head_dim) == ('pose', 64)
     assert (entry.arch, entry.token_labeling) == (row['arch'], False)
     model = build(config).backbone
     assert model.spec.head_dim == 64

@@ -13,21 +13,12 @@ from mmengine import Config
 from mmengine.registry import MODELS, TRANSFORMS, DefaultScope
 from torch import nn
 
-from tests.support.recipe import build, experiments, load_config, step
+from tests.support.recipe import build, step
 
 pytest.importorskip('mmpose')
 
+TASK = 'pose'
 Row = dict[str, Any]
-
-
-@pytest.fixture(params=experiments('pose'), ids=lambda r: r['config'])
-def row(request: pytest.FixtureRequest) -> Row:
-    return request.param
-
-
-@pytest.fixture
-def config(row: Row) -> Config:
-    return load_config('pose', row['config'])
 
 
 def test_the_head_starts_small(row: Row, config: Config) -> None:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 from mmengine.registry import MODELS, DefaultScope
 
 from tests.support.recipe import (
     build,
-    changes,
     learning_rates,
     load_config,
-    parameter_groups,
     step,
     steps,
 )
 from uniformer_mm.toy_data import KEYPOINTS
-from uniformer_mm.weights.zoo import ZOO
 
 pytest.importorskip('mmpose')
 
@@ -26,64 +21,6 @@ MAIN = 'td-hm_uniformer-s_210e_coco-256x192'
 CUSTOM = 'td-hm_uniformer-s_210e_custom-256x192'
 TOYS = ('uniformer_pose_toy', 'uniformer-b_pose_toy')
 TL = 'uniformer-small-dim64_tl-224'
-
-
-@pytest.mark.parametrize(
-    ('change', 'differences'),
-    [
-        ('frozen-bn', {'model.backbone.norm_eval': True}),
-        ('tl', {'model.backbone.init_cfg.checkpoint': TL}),
-        (
-            'bf16',
-            {
-                'model.train_cfg': {'compute_acc': False},
-                'optim_wrapper.dtype': 'bfloat16',
-                'optim_wrapper.loss_scale': 1.0,
-            },
-        ),
-        (
-            'layer-decay',
-            {
-                'optim_wrapper.constructor': (
-                    'uniformer_mm.LayerDecayOptimWrapperConstructor'
-                ),
-                'optim_wrapper.paramwise_cfg': {
-                    'layer_decay_rate': 0.9,
-                    'decay_groups': 'everything',
-                },
-            },
-        ),
-    ],
-)
-def test_a_change_is_the_only_one(
-    change: str, differences: dict[str, Any]
-) -> None:
-    main, changed = (
-        load_config('pose', name) for name in (MAIN, f'{MAIN}_{change}')
-    )
-    assert changes(changed, main) == differences
-
-
-def test_token_labelled_weights_have_our_heads() -> None:
-    entry = ZOO[TL]
-    assert (entry.arch, entry.head_dim) == ('small', 64)
-    assert entry.token_labeling
-
-
-def test_layer_decay() -> None:
-    config = load_config('pose', f'{MAIN}_layer-decay')
-    groups = parameter_groups(config, build(config))
-    # Depths of S: the stem, 18 blocks, the head and the new norm.
-    expected = {
-        'backbone.patch_embed1.proj.weight': 2e-3 * 0.9**19,
-        'backbone.blocks1.0.norm1.weight': 2e-3 * 0.9**18,
-        'backbone.blocks4.2.attn.qkv.bias': 2e-3 * 0.9,
-        'backbone.norm4.weight': 2e-3,
-        'head.deconv_layers.1.weight': 2e-3,
-        'head.final_layer.bias': 2e-3,
-    }
-    for name, lr in expected.items():
-        assert groups[name] == pytest.approx((lr, 0.01)), name
 
 
 def test_bfloat16_reaches_no_numpy() -> None:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.support.recipe import (
-    build,
-    changes,
     learning_rates,
     load_config,
-    parameter_groups,
     step,
     steps,
 )
 from uniformer_mm.toy_data import ToyDataSpec
-from uniformer_mm.weights.zoo import ZOO
 
 pytest.importorskip('mmseg')
 
@@ -24,53 +18,6 @@ MAIN = 'upernet_uniformer-s-h14_160k_ade20k'
 CUSTOM = 'upernet_uniformer-s-h14_custom'
 TOYS = ('uniformer_fpn_toy', 'uniformer_upernet_toy')
 TL = 'uniformer-small-dim64_tl-224'
-
-
-@pytest.mark.parametrize(
-    ('change', 'differences'),
-    [
-        ('frozen-bn', {'model.backbone.norm_eval': True}),
-        ('tl', {'model.backbone.init_cfg.checkpoint': TL}),
-        (
-            'bf16',
-            {
-                'optim_wrapper.type': 'AmpOptimWrapper',
-                'optim_wrapper.dtype': 'bfloat16',
-                'optim_wrapper.loss_scale': 1.0,
-            },
-        ),
-    ],
-)
-def test_a_change_is_the_only_one(
-    change: str, differences: dict[str, Any]
-) -> None:
-    main, changed = (
-        load_config('segmentation', name)
-        for name in (MAIN, f'{MAIN}_{change}')
-    )
-    assert changes(changed, main) == differences
-
-
-def test_token_labelled_weights_have_our_heads() -> None:
-    entry = ZOO[TL]
-    assert (entry.arch, entry.head_dim) == ('small', 64)
-    assert entry.token_labeling
-
-
-def test_layer_decay() -> None:
-    config = load_config('segmentation', f'{MAIN}_layer-decay')
-    groups = parameter_groups(config, build(config))
-    # Depths of S: the stem, 18 blocks, the heads and new norms.
-    expected = {
-        'backbone.patch_embed1.proj.weight': (1.2e-4 * 0.9**19, 0.01),
-        'backbone.blocks1.0.norm1.weight': (1.2e-4 * 0.9**18, 0.0),
-        'backbone.blocks4.2.attn.qkv.bias': (1.2e-4 * 0.9, 0.01),
-        'backbone.norm1.weight': (1.2e-4, 0.0),
-        'decode_head.bottleneck.bn.weight': (1.2e-4, 0.01),  # not 'norm'
-        'auxiliary_head.conv_seg.weight': (1.2e-4, 0.01),
-    }
-    for name, (lr, decay) in expected.items():
-        assert groups[name] == pytest.approx((lr, decay)), name
 
 
 @pytest.mark.parametrize(

@@ -26,23 +26,8 @@ pytest.importorskip('mmseg')
 RECIPE = recipe('segmentation')
 FPN = 'semantic-fpn_uniformer-s_80k_ade20k'
 UPERNET = 'upernet_uniformer-s_160k_ade20k'
+TASK = 'segmentation'
 Row = dict[str, Any]
-
-
-@pytest.fixture(
-    params=[
-        {**RECIPE['methods'][row['method']], **row}
-        for row in experiments('segmentation')
-    ],
-    ids=lambda row: row['config'],
-)
-def row(request: pytest.FixtureRequest) -> Row:
-    return request.param
-
-
-@pytest.fixture
-def config(row: Row) -> Config:
-    return load_config('segmentation', row['config'])
 
 
 def test_testing(row: Row, config: Config) -> None:
@@ -94,15 +79,15 @@ def test_multi_scale_testing(row: Row, config: Config) -> None:
 
 
 @pytest.mark.parametrize(
-    'row',
+    'tested',
     [row for row in experiments('segmentation') if 'trained_by' in row],
     ids=lambda row: row['config'],
 )
-def test_a_test_setting_changes_attention_alone(row: Row) -> None:
-    trained = load_config('segmentation', row['trained_by'])
+def test_a_test_setting_changes_attention_alone(tested: Row) -> None:
+    trained = load_config('segmentation', tested['trained_by'])
     assert trained.model.backbone.attention == 'global'
-    assert changes(load_config('segmentation', row['config']), trained) == {
-        'model.backbone.attention': row['attention'],
+    assert changes(load_config('segmentation', tested['config']), trained) == {
+        'model.backbone.attention': tested['attention'],
         'model.backbone.window_size': 32,
     }
 

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from mmengine import Config
 from mmengine.hooks import Hook
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import Tensor
 
+from tests.support.one_step import to_one_step_on_a_cpu
 from tests.support.recipe import config_names, load_config
 from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
 
@@ -76,30 +76,6 @@ class Before(Hook):
         }
 
 
-def to_one_step_on_a_cpu(config: Config) -> None:
-    """What any host's config needs to run here."""
-    config.model.backbone.init_cfg = None
-    wrapper = config.optim_wrapper
-    if wrapper.type == 'AmpOptimWrapper':  # MMEngine's needs a GPU
-        wrapper.type = 'OptimWrapper'
-        for key in ('dtype', 'loss_scale'):
-            wrapper.pop(key, None)
-    for split in ('train', 'val', 'test'):
-        loader = config[f'{split}_dataloader']
-        loader.update(num_workers=0, persistent_workers=False)
-    config.train_cfg = {
-        'type': 'IterBasedTrainLoop',
-        'max_iters': 1,
-    }
-    # The same evaluation as the test's.
-    config.val_cfg = config.val_dataloader = config.val_evaluator = None
-    # The host's schedule may count epochs; at step 0 it hardly learns.
-    config.param_scheduler = []
-    config.custom_hooks = []
-    config.default_hooks.checkpoint = None
-    config.randomness = {'seed': 0}
-
-
 @pytest.mark.parametrize(('task', 'name'), cases())
 def test_one_step_and_an_evaluation(
     task: str, name: str, data: Path, tmp_path: Path
@@ -108,6 +84,7 @@ def test_one_step_and_an_evaluation(
         pytest.skip(f'{HOSTS[task]} is not installed')
     config = load_config(task, name)
     import_module(f'tests.support.small_{task}').shrink(config, data)
+    config.model.backbone.init_cfg = None
     to_one_step_on_a_cpu(config)
     config.work_dir = str(tmp_path)
     config.experiment_name = f'{name}-{tmp_path.name}'

@@ -9,6 +9,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from torch import nn
 
+from uniformer_mm.checks import check_choice, check_number
 from uniformer_mm.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 __all__ = ['DECAY_GROUPS', 'LayerDecayOptimWrapperConstructor']
@@ -53,8 +54,10 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
     A parameter of the backbone gets the learning rate times
     ``layer_decay_rate ** (number of depths - 1 - depth)``, with the depth that
-    ``backbone.get_layer_depth`` tells; all others keep theirs. Works in every
-    host: it needs no more than ``model.backbone``.
+    ``backbone.get_layer_depth`` tells; all others keep theirs. With a rate of
+    1 no backbone is asked, and the constructor is MMEngine's, with decay
+    groups by name. Works in every host: it needs no more than
+    ``model.backbone``.
 
     Args:
         optim_wrapper_cfg (dict): As MMEngine's.
@@ -85,18 +88,13 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     ) -> None:
         options = dict(paramwise_cfg or {})
         rate = options.pop('layer_decay_rate', 1.0)
-        if not isinstance(rate, (int, float)):
-            raise TypeError(f'layer_decay_rate must be a number, got {rate!r}')
+        check_number('layer_decay_rate', rate)
         if not 0 < rate <= 1:
             raise ValueError(
                 f'layer_decay_rate must lie in (0, 1], got {rate}'
             )
         groups = options.pop('decay_groups', 'everything')
-        if not isinstance(groups, str) or groups not in DECAY_GROUPS:
-            raise ValueError(
-                f'unknown decay_groups {groups!r}; choose one of '
-                f'{list(DECAY_GROUPS)}'
-            )
+        check_choice('decay_groups', groups, DECAY_GROUPS)
         unknown = sorted(set(options) - MMENGINE_OPTIONS)
         if unknown:
             raise ValueError(
@@ -116,9 +114,12 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         """Make the optimizer of ``model``, one group per parameter.
 
         Raises:
-            TypeError: The backbone has no ``get_layer_depth``.
+            TypeError: Rates fall, and the backbone has no
+                ``get_layer_depth``.
         """
         inner: Any = model.module if is_model_wrapper(model) else model
+        if self.layer_decay_rate == 1:
+            return super().__call__(inner)
         backbone: Any = getattr(inner, 'backbone', None)
         if not hasattr(backbone, 'get_layer_depth'):
             raise TypeError(

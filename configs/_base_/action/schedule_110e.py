@@ -1,6 +1,6 @@
 # 8 GPUs x 4 videos = 32, each augmented twice: 64 clips per iteration. The
 # learning rate is that of 32: it is not raised for the second augmentation.
-_base_ = ['mmaction::_base_/default_runtime.py', '../runtime.py']
+_base_ = 'mmaction::_base_/default_runtime.py'
 
 optim_wrapper = dict(
     type='AmpOptimWrapper',  # fp16, dynamic loss scale; tests are in fp32
@@ -9,9 +9,8 @@ optim_wrapper = dict(
     ),
     # Norms, biases and whatever has one dimension are not decayed; the class
     # token of light models is.
-    paramwise_cfg=dict(
-        norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0
-    ),
+    constructor='uniformer_mm.LayerDecayOptimWrapperConstructor',
+    paramwise_cfg=dict(decay_groups='not_vectors'),
     clip_grad=dict(max_norm=20, norm_type=2),
 )
 # Per iteration: from 1e-6 in a line over 10 epochs, then a cosine to 1e-6.

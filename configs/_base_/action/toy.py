@@ -1,6 +1,6 @@
 # Data and schedule for the moving shapes of `uniformer-mm toy-data data/toy`:
 # minutes on two CPU cores.
-_base_ = ['mmaction::_base_/default_runtime.py', '../runtime.py']
+_base_ = 'mmaction::_base_/default_runtime.py'
 
 train_pipeline = [
     dict(type='uniformer_mm.VideoInit'),
@@ -63,9 +63,8 @@ test_dataloader = val_dataloader
 optim_wrapper = dict(
     type='OptimWrapper',  # fp32: a CPU has no fp16 training
     optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.05),
-    paramwise_cfg=dict(
-        norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0
-    ),
+    constructor='uniformer_mm.LayerDecayOptimWrapperConstructor',
+    paramwise_cfg=dict(decay_groups='not_vectors'),
     clip_grad=dict(max_norm=20, norm_type=2),
 )
 param_scheduler = [

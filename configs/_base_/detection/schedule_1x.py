@@ -3,7 +3,6 @@
 _base_ = [
     'mmdet::_base_/schedules/schedule_1x.py',
     'mmdet::_base_/default_runtime.py',
-    '../runtime.py',
 ]
 
 optim_wrapper = dict(
@@ -13,7 +12,8 @@ optim_wrapper = dict(
         type='AdamW', lr=1e-4, betas=(0.9, 0.999), weight_decay=0.05
     ),
     # A name rule, as in the paper: what has 'norm' in its name is not decayed.
-    paramwise_cfg=dict(custom_keys={'norm': dict(decay_mult=0.0)}),
+    constructor='uniformer_mm.LayerDecayOptimWrapperConstructor',
+    paramwise_cfg=dict(decay_groups='not_names_with_norm'),
 )
 # 500 warm-up iterations; LinearLR reaches 1 at `end - 1`.
 param_scheduler = [

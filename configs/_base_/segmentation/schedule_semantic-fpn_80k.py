@@ -3,7 +3,6 @@
 _base_ = [
     'mmseg::_base_/schedules/schedule_80k.py',
     'mmseg::_base_/default_runtime.py',
-    '../runtime.py',
 ]
 
 train_cfg = dict(val_interval=4000)

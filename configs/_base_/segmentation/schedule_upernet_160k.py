@@ -2,7 +2,6 @@
 _base_ = [
     'mmseg::_base_/schedules/schedule_160k.py',
     'mmseg::_base_/default_runtime.py',
-    '../runtime.py',
 ]
 
 optim_wrapper = dict(
@@ -12,7 +11,8 @@ optim_wrapper = dict(
         type='AdamW', lr=6e-5, betas=(0.9, 0.999), weight_decay=0.01
     ),
     # A name rule, as in the paper: what has 'norm' in its name is not decayed.
-    paramwise_cfg=dict(custom_keys={'norm': dict(decay_mult=0.0)}),
+    constructor='uniformer_mm.LayerDecayOptimWrapperConstructor',
+    paramwise_cfg=dict(decay_groups='not_names_with_norm'),
 )
 # NOTE: as officially, the warm-up multiplies a polynomial that begins with
 # the training; both reach their ends at `end - 1`, hence the 1.

@@ -3,7 +3,6 @@
 _base_ = [
     'mmseg::_base_/schedules/schedule_40k.py',
     'mmseg::_base_/default_runtime.py',
-    '../runtime.py',
 ]
 
 train_pipeline = [
@@ -78,7 +77,8 @@ optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=6e-4, weight_decay=0.01),
-    paramwise_cfg=dict(custom_keys={'norm': dict(decay_mult=0.0)}),
+    constructor='uniformer_mm.LayerDecayOptimWrapperConstructor',
+    paramwise_cfg=dict(decay_groups='not_names_with_norm'),
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=20),

@@ -7,12 +7,12 @@
 # their own. `uniformer-mm convert --task action --labels FROM TO` puts the
 # head of their files in the order of your lists.
 
-# The order of the steps is the official one. Normalising comes last here, in
-# the data preprocessor: resizing, flipping and noise of the same mean and
-# deviation commute with it.
-train_pipeline = [
-    dict(type='uniformer_mm.VideoInit'),
-    dict(type='uniformer_mm.DenseSample', clip_len=16, frame_interval=4),
+# What follows the choice of frames, in training and in a test. The order of
+# the steps is the official one. Normalising comes last here, in the data
+# preprocessor: resizing, flipping and noise of the same mean and deviation
+# commute with it.
+init = dict(type='uniformer_mm.VideoInit')
+augment = [
     dict(type='uniformer_mm.VideoDecode'),
     dict(
         type='uniformer_mm.RepeatAugment',
@@ -38,37 +38,22 @@ train_pipeline = [
         ],
     ),
 ]
-# NOTE: one clip from the middle, cropped from the centre. The official
-# validation during training crops at random, and so differs from its test.
-val_pipeline = [
-    dict(type='uniformer_mm.VideoInit'),
-    dict(
-        type='uniformer_mm.DenseSample',
-        clip_len=16,
-        frame_interval=4,
-        test_mode=True,
-    ),
+view = [
     dict(type='uniformer_mm.VideoDecode'),
     dict(type='uniformer_mm.FloatResize', scale=224),  # the short side
     dict(type='CenterCrop', crop_size=224),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
 ]
-test_pipeline = [
-    dict(type='uniformer_mm.VideoInit'),
-    dict(
-        type='uniformer_mm.DenseSample',
-        clip_len=16,
-        frame_interval=4,
-        num_clips=4,
-        test_mode=True,
-    ),
-    dict(type='uniformer_mm.VideoDecode'),
-    dict(type='uniformer_mm.FloatResize', scale=224),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
-]
+
+sample = dict(type='uniformer_mm.DenseSample', clip_len=16, frame_interval=4)
+test_sample = dict(sample, test_mode=True)
+train_pipeline = [init, sample, *augment]
+# NOTE: one clip from the middle, cropped from the centre. The official
+# validation during training crops at random, and so differs from its test.
+val_pipeline = [init, test_sample, *view]
+test_pipeline = [init, dict(test_sample, num_clips=4), *view]
+del sample, test_sample
 
 data_root = 'data/kinetics400/'
 train_dataloader = dict(
@@ -100,16 +85,7 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = dict(
+    val_dataloader,
     batch_size=2,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='VideoDataset',
-        data_root=data_root,
-        ann_file='kinetics400_val_list_videos.txt',
-        data_prefix=dict(video='videos_val'),
-        pipeline=test_pipeline,
-        test_mode=True,
-    ),
+    dataset=dict(val_dataloader['dataset'], pipeline=test_pipeline),
 )
