@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import copy
-import io
 import pickle
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
 
-from tests.support.models import KINDS
-from tests.support.modes import MODES, run
-from tests.support.small import few_tokens, relative_error, small
+from tests.support.deployed import assert_same, outputs
+from tests.support.models import KINDS, every_kind
+from tests.support.modes import MODES
+from tests.support.small import (
+    few_tokens,
+    relative_error,
+    small,
+    through_a_file,
+)
 from uniformer_mm import deploy
-
-TOLERANCE = 1e-4
-every_kind = pytest.mark.parametrize('kind', list(KINDS))
-
-
-def outputs(model: nn.Module, kind: str) -> list[Tensor]:
-    return run('no_grad', model, few_tokens(kind))
-
-
-def assert_same(got: list[Tensor], expected: list[Tensor]) -> None:
-    assert relative_error(got, expected) <= TOLERANCE
 
 
 @every_kind
@@ -35,10 +28,10 @@ def test_weights_saved_before_are_those_of_the_plain_model(
     kind: str, dtype: torch.dtype
 ) -> None:
     model, x = small(kind).to(dtype), few_tokens(kind).to(dtype)
-    expected = run('no_grad', model, x)
+    expected = outputs(model, x)
     state, before = model.state_dict(), dict(model.named_parameters())
     deploy(model)
-    assert_same(run('no_grad', model, x), expected)
+    assert_same(outputs(model, x), expected)
     new = [p for n, p in model.named_parameters() if p is not before.get(n)]
     assert new
     with torch.no_grad():
@@ -48,7 +41,7 @@ def test_weights_saved_before_are_those_of_the_plain_model(
     for value in plain.state_dict().values():
         value.zero_()
     plain.load_state_dict(state)
-    assert relative_error(run('no_grad', plain, x), expected) == 0
+    assert relative_error(outputs(plain, x), expected) == 0
 
 
 @pytest.mark.parametrize('mode', ['no_grad', 'inference_mode'])
@@ -78,13 +71,6 @@ def test_a_model_made_in_inference_mode_can_be_deployed() -> None:
 
 def through_pickle(model: Any) -> Any:
     return pickle.loads(pickle.dumps(model))
-
-
-def through_a_file(model: Any) -> Any:
-    file = io.BytesIO()
-    torch.save(model, file)
-    file.seek(0)
-    return torch.load(file, weights_only=False)  # written right above
 
 
 def through_weights(model: Any) -> Any:
@@ -147,7 +133,7 @@ def test_bfloat16_is_as_exact_as_it_was(kind: str) -> None:
         deploy(small(kind)).bfloat16(),
     ):
         assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
-        outs = [out.float() for out in run('no_grad', model, x.bfloat16())]
+        outs = [out.float() for out in outputs(model, x.bfloat16())]
         errors.append(relative_error(outs, expected))
     assert max(errors) <= 2 * errors[0]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
 import pickle
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from benchmarks.memory import bytes_of
 from tests.support.fast_runs import operations
 from tests.support.models import build, random_input
+from tests.support.small import through_a_file
 from uniformer_mm import deploy
 from uniformer_mm.deployed.packed import PackedLayer, PackedLinear
 from uniformer_mm.fast import linear
@@ -148,13 +148,7 @@ def test_copies_and_files_leave_the_packed_weight_behind() -> None:
     assert len(pickle.dumps(layer)) == plain
     assert layer.holds_packed
     assert list(layer.state_dict()) == ['weight', 'bias']
-    file = io.BytesIO()
-    torch.save(layer, file)
-    file.seek(0)
-    for other in (
-        copy.deepcopy(layer),
-        torch.load(file, weights_only=False),  # written right above
-    ):
+    for other in (copy.deepcopy(layer), through_a_file(layer)):
         assert not other.holds_packed
         with torch.no_grad():
             other.weight.add_(1)

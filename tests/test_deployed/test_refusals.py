@@ -12,14 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from tests.support.deploy_edits import FIT, UNFIT, is_refused
+from tests.support.deployed import TOLERANCE, assert_same, outputs
 from tests.support.edits import HOOKS, Edit, edited, one_edit
-from tests.support.models import KINDS, random_input
-from tests.support.modes import run
+from tests.support.models import every_kind, random_input
 from tests.support.small import few_tokens, relative_error, small
 from uniformer_mm import deploy
-
-TOLERANCE = 1e-4
-every_kind = pytest.mark.parametrize('kind', list(KINDS))
 
 
 def places(model: nn.Module, edit: Edit) -> Iterator[str]:
@@ -46,16 +43,15 @@ def refusal(model: Any) -> str:
     with pytest.raises(ValueError, match=r'; then deploy$') as caught:
         deploy(model)
     assert fingerprint(model) == facts
-    for key, value in model.state_dict().items():
-        assert torch.equal(value, values[key])
+    torch.testing.assert_close(model.state_dict(), values, rtol=0, atol=0)
     return str(caught.value)
 
 
 def assert_kept(model: Any, x: Tensor) -> None:
     """Deploy; the outputs stay."""
-    expected = run('no_grad', model, x)
+    expected = outputs(model, x)
     assert deploy(model).deployed
-    assert relative_error(run('no_grad', model, x), expected) <= TOLERANCE
+    assert_same(outputs(model, x), expected)
 
 
 @every_kind
@@ -64,7 +60,7 @@ def test_a_changed_model_keeps_its_outputs_or_is_refused(
     kind: str, edit: Edit
 ) -> None:
     base, x = small(kind), few_tokens(kind)
-    expected = run('no_grad', base, x)
+    expected = outputs(base, x)
     kept = []
     for place in places(base, edit):
         if not is_refused(edit, base, place):
@@ -72,7 +68,7 @@ def test_a_changed_model_keeps_its_outputs_or_is_refused(
             continue
         with one_edit(base, edit, place) as model:
             assert f'\n  {place}' in refusal(model.eval())
-    for got, before in zip(run('no_grad', base, x), expected, strict=True):
+    for got, before in zip(outputs(base, x), expected, strict=True):
         assert torch.equal(got, before)
     assert_kept(edited(base, *kept).eval(), x)
 
@@ -90,11 +86,11 @@ def test_hooks_on_what_is_left_see_what_they_saw(kind: str) -> None:
     for name, module in model.named_modules():
         if name and not is_refused(HOOKS[0], model, name):
             module.register_forward_hook(record(seen, name))
-    run('no_grad', model, few_tokens(kind))
+    outputs(model, kind)
     before = dict(seen)
     seen.clear()
     deploy(model)
-    run('no_grad', model, few_tokens(kind))
+    outputs(model, kind)
     assert seen.keys() == before.keys()
     for name, values in seen.items():
         assert relative_error(values, before[name]) <= TOLERANCE, name
@@ -156,9 +152,9 @@ def test_what_would_fold_into_other_places_is_refused(
     change(model)
     # Images of 32 x 32 have 8 rows and columns in stage 1, and 8 channels.
     x = random_input(kind, 1, 32, 32)
-    expected = run('no_grad', model, x)
+    expected = outputs(model, x)
     assert f'\n  {place}' in refusal(model)
-    assert relative_error(run('no_grad', model, x), expected) == 0
+    assert relative_error(outputs(model, x), expected) == 0
 
 
 def one_block(model: Any) -> None:
@@ -190,7 +186,7 @@ def test_what_is_shared_and_still_folds(
 ) -> None:
     model = small(kind)
     change(model)
-    assert_kept(model, few_tokens(kind))
+    assert_kept(model, kind)
 
 
 EXTRA = (
@@ -214,17 +210,17 @@ def test_stems_with_one_more_layer_keep_their_outputs_or_are_refused(
         stem = model.patch_embed1.proj
         stem.insert(place, copy.deepcopy(extra).eval())
         try:
-            expected = run('no_grad', model, x)
+            expected = outputs(model, x)
         except RuntimeError:  # of other channels
             continue
         with suppress(ValueError):
             deploy(model)
         tolerance = TOLERANCE if model.deployed else 0
-        error = relative_error(run('no_grad', model, x), expected)
+        error = relative_error(outputs(model, x), expected)
         assert error <= tolerance, place
 
 
 @every_kind
 def test_what_mmcv_fuses_is_deployed(kind: str) -> None:
     fuse_conv_bn = pytest.importorskip('mmcv.cnn').fuse_conv_bn
-    assert_kept(fuse_conv_bn(small(kind)), few_tokens(kind))
+    assert_kept(fuse_conv_bn(small(kind)), kind)

@@ -9,21 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
-from tests.support.models import KINDS
-from tests.support.modes import run
+from tests.support.deployed import assert_same, outputs
+from tests.support.models import every_kind
 from tests.support.small import few_tokens, relative_error, small
 from uniformer_mm import deploy
-
-TOLERANCE = 1e-4
-every_kind = pytest.mark.parametrize('kind', list(KINDS))
-
-
-def outputs(model: nn.Module, kind: str) -> list[Tensor]:
-    return run('no_grad', model, few_tokens(kind))
-
-
-def assert_same(got: list[Tensor], expected: list[Tensor]) -> None:
-    assert relative_error(got, expected) <= TOLERANCE
 
 
 class Pair(nn.Module):
@@ -55,8 +44,7 @@ def test_a_deployed_copy_leaves_the_model_alone(kind: str) -> None:
     for name, parameter in model.named_parameters():
         assert parameter is parameters[name]
         assert parameter.requires_grad
-    for key, value in model.state_dict().items():
-        assert torch.equal(value, state[key])
+    torch.testing.assert_close(model.state_dict(), state, rtol=0, atol=0)
     own = {v.data_ptr() for v in model.state_dict().values()}
     assert own.isdisjoint(v.data_ptr() for v in copied.state_dict().values())
 

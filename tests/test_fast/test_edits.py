@@ -11,11 +11,10 @@ import torch
 from torch import nn
 
 from tests.support.edits import EDITS, HOOKS, Edit, edited, one_edit
-from tests.support.models import KINDS
+from tests.support.models import every_kind
 from tests.support.modes import MODES, TOLERANCE, disagreement, run
 from tests.support.small import many_tokens, relative_error, small
 
-every_kind = pytest.mark.parametrize('kind', list(KINDS))
 KINDS_IN_DETAIL = ['image', 'layer_scale', 'split', 'light_video']
 # Layers that have a twin in another stage.
 TWINS = ('blocks2', 'patch_embed3', 'patch_embed4', 'norm2', 'norm3')

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
 from tests.support.edits import edited
-from tests.support.models import KINDS, assert_same_gradients, random_loss
+from tests.support.models import assert_same_gradients, every_kind, random_loss
 from tests.support.modes import MODES, TOLERANCE, run
 from tests.support.small import (
     many_tokens,
@@ -20,9 +20,6 @@ from tests.support.small import (
     small,
     tensors_of,
 )
-from uniformer_mm import fast
-
-every_kind = pytest.mark.parametrize('kind', list(KINDS))
 
 
 class Record:
@@ -192,18 +189,3 @@ def test_backward_hooks_on_all_modules_are_called(
     leaves = {n for n, m in model.named_modules() if not list(m.children())}
     # The class token's last update is no output.
     assert leaves <= set(calls['plain'])
-
-
-@every_kind
-@pytest.mark.parametrize('training', [False, True])
-def test_gradients_are_those_of_the_plain_form(
-    kind: str, training: bool
-) -> None:
-    model, x = small(kind).train(training), many_tokens(kind)
-    other = edited(model)
-    random_loss(model(x)).backward()
-    with fast.plain():
-        random_loss(other(x)).backward()
-    assert_same_gradients(model, other)
-    for a, b in zip(model.buffers(), other.buffers(), strict=True):
-        torch.testing.assert_close(a, b)

@@ -16,10 +16,10 @@ from tests.support.fast_runs import (
 )
 from tests.support.golden import GoldenCase, every_case
 from tests.support.golden import build as build_golden
-from tests.support.models import KINDS, build, random_input
+from tests.support.models import build, every_kind, random_input
+from tests.support.small import stir
 from uniformer_mm import deploy, fast
 
-every_kind = pytest.mark.parametrize('kind', list(KINDS))
 every_thread = pytest.mark.parametrize('threads', [1, 2])
 
 
@@ -75,6 +75,7 @@ def test_gradients_and_statistics(
 ) -> None:
     use_threads(threads)
     model = build(kind, with_cp=with_cp).train(training)
+    stir(model)
     other = copy.deepcopy(model)
     x = random_input(kind, 2, 65, 64)
     with counted() as count:

@@ -23,7 +23,7 @@ from tests.support.fast_runs import (
     counted,
     make_everything_pay,
 )
-from tests.support.models import KINDS, build, random_input
+from tests.support.models import build, every_kind, random_input
 from tests.support.reading_cost import cost
 from uniformer_mm import fast
 from uniformer_mm.fast import path
@@ -203,7 +203,7 @@ def test_a_plain_forward_is_six_files_and_hardly_a_question() -> None:
     assert share < 0.05
 
 
-@pytest.mark.parametrize('kind', list(KINDS))
+@every_kind
 def test_leaf_layers_are_torch_s_own(kind: str) -> None:
     allowed = {
         nn.Linear,

@@ -10,14 +10,12 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tests.support.models import (
-    KINDS,
     assert_same_gradients,
+    every_kind,
     random_input,
     random_loss,
 )
 from tests.support.small import small
-
-every_kind = pytest.mark.parametrize('kind', list(KINDS))
 
 
 def pair(kind: str, **changes: Any) -> tuple[nn.Module, nn.Module]:

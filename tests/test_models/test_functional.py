@@ -10,12 +10,10 @@ from torch import Tensor
 from torch.func import functional_call, grad, jvp, stack_module_state, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from tests.support.models import KINDS, random_input, random_loss
+from tests.support.models import every_kind, random_input, random_loss
 from tests.support.modes import MODES, TOLERANCE, run
 from tests.support.small import many_tokens, relative_error, small
 from uniformer_mm import fast
-
-every_kind = pytest.mark.parametrize('kind', list(KINDS))
 
 
 @every_kind

@@ -8,10 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.support.models import KINDS, build, random_input
+from tests.support.models import build, every_kind, random_input
 from uniformer_mm import deploy
 
-every_kind = pytest.mark.parametrize('kind', list(KINDS))
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 # Sides of stage 4: 2 x 3 pixels or, rounded up, 3 x 4.
 SIDES = (65, 97)

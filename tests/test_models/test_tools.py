@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
 import pickle
 from typing import Any
 
@@ -16,11 +15,14 @@ from torch.nn.utils import parametrizations, parametrize, prune
 from tests.support.changes import LINEAR
 from tests.support.edits import one_by_one
 from tests.support.lora import inject
-from tests.support.models import KINDS, random_input, random_loss
+from tests.support.models import every_kind, random_input, random_loss
 from tests.support.modes import MODES, TOLERANCE, run
-from tests.support.small import many_tokens, relative_error, small
-
-every_kind = pytest.mark.parametrize('kind', list(KINDS))
+from tests.support.small import (
+    many_tokens,
+    relative_error,
+    small,
+    through_a_file,
+)
 
 
 def adaptable(model: nn.Module) -> list[str]:
@@ -149,17 +151,10 @@ def test_mmcv_fuses_the_right_norms(kind: str) -> None:
         assert relative_error(run(mode, fused, x), expected) <= 1e-4, mode
 
 
-def saved(model: nn.Module) -> Any:
-    file = io.BytesIO()
-    torch.save(model, file)
-    file.seek(0)
-    return torch.load(file, weights_only=False)
-
-
 @every_kind
 @pytest.mark.parametrize(
     'copied',
-    [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m)), saved],
+    [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m)), through_a_file],
     ids=['deepcopy', 'pickle', 'torch.save'],
 )
 def test_whole_models_are_copied(kind: str, copied: Any) -> None:

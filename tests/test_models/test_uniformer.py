@@ -22,8 +22,7 @@ def test_set_attention_equals_building_it_so(attention: str) -> None:
         before = changed(x)
         changed.set_attention(attention, 3)
         after, expected = changed(x), built(x)
-    for a, b in zip(after, expected, strict=True):
-        assert torch.equal(a, b)
+    torch.testing.assert_close(after, expected, rtol=0, atol=0)
     assert not torch.equal(before[2], after[2])
     assert torch.equal(before[1], after[1])
 
@@ -74,8 +73,7 @@ def test_time_attention_starts_as_no_change() -> None:
     assert not missing.missing_keys
     x = random_input('split', 1, 64, 64, t=2)  # the stem makes one of two
     with torch.no_grad():
-        for a, b in zip(split.eval()(x), joint.eval()(x), strict=True):
-            torch.testing.assert_close(a, b)
+        torch.testing.assert_close(split.eval()(x), joint.eval()(x))
 
 
 @pytest.mark.parametrize('kind', ['Pretrained', PretrainedInit])
@@ -107,8 +105,7 @@ def test_a_second_initialisation_changes_nothing() -> None:
     torch.nn.init.normal_(model.blocks3[0].t_attn.qkv.weight)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     model.init_weights()
-    for key, value in model.state_dict().items():
-        assert torch.equal(value, before[key]), key
+    torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
 
 
 def test_the_window_size_is_kept() -> None:

@@ -131,12 +131,12 @@ def test_an_interrupted_run_leaves_nothing(
 @pytest.mark.parametrize(
     ('numbers', 'message'),
     [
-        ({'train': 0}, 'train must be at least 1, got 0'),
-        ({'val': 0}, 'val must be at least 1, got 0'),
-        ({'size': 63}, 'size must be at least 64, got 63'),
-        ({'seed': -1}, 'seed must not be negative, got -1'),
-        ({'train_clips': -1}, 'train_clips must not be negative, got -1'),
-        ({'val_clips': -2}, 'val_clips must not be negative, got -2'),
+        ({'train': 0}, 'train must be >= 1, got 0'),
+        ({'val': 0}, 'val must be >= 1, got 0'),
+        ({'size': 63}, 'size must be >= 64, got 63'),
+        ({'seed': -1}, 'seed must be >= 0, got -1'),
+        ({'train_clips': -1}, 'train_clips must be >= 0, got -1'),
+        ({'val_clips': -2}, 'val_clips must be >= 0, got -2'),
     ],
 )
 def test_bad_numbers(numbers: dict[str, int], message: str) -> None:

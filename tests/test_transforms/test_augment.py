@@ -146,17 +146,3 @@ def test_transforms_of_the_host_and_its_collation() -> None:
     assert [tuple(x.shape) for x in batch['inputs']] == [(1, 3, 4, 16, 16)] * 4
     labels = [sample.gt_label.item() for sample in batch['data_samples']]
     assert labels == [3, 3, 5, 5]
-
-
-@pytest.mark.parametrize(
-    ('transforms', 'repeats', 'error', 'message'),
-    [
-        ([], 0, ValueError, 'num_repeats must be >= 1, got 0'),
-        ({'type': 'Flip'}, 2, TypeError, 'transforms must be a list of'),
-    ],
-)
-def test_bad_repeats(
-    transforms: Any, repeats: int, error: type[Exception], message: str
-) -> None:
-    with pytest.raises(error, match=message):
-        RepeatAugment(transforms, num_repeats=repeats)

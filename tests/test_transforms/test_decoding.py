@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 
 from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
-from uniformer_mm.transforms import FramesDecode, VideoDecode, VideoInit
+from uniformer_mm.transforms import (
+    FramesDecode,
+    RGBToBGR,
+    VideoDecode,
+    VideoInit,
+)
 
 pytest.importorskip('mmaction.datasets.transforms')
 
@@ -74,6 +79,37 @@ def test_a_missing_file(tmp_path: Path) -> None:
         read(path)
 
 
+def test_a_missing_decoder_is_no_broken_file(
+    video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, 'decord', None)
+    with pytest.raises(ImportError, match='pip install decord'):
+        read(video)
+
+
+def test_an_unknown_storage_is_no_broken_file(video: Path) -> None:
+    with pytest.raises(ValueError, match='nowhere is not supported'):
+        VideoInit(io_backend='nowhere')({'filename': str(video)})
+
+
+@pytest.mark.parametrize(
+    'error',
+    [MemoryError(), PermissionError(13, 'Permission denied', 'clip.mp4')],
+)
+def test_faults_of_the_machine_are_no_broken_file(
+    video: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def get(_path: object) -> bytes:
+        raise error
+
+    init = VideoInit()
+    init({'filename': str(video)})
+    monkeypatch.setattr(init.transform.file_client, 'get', get)
+    with pytest.raises(type(error)) as caught:
+        init({'filename': str(video)})
+    assert caught.value is error
+
+
 def test_a_pipeline_in_the_wrong_order_is_no_broken_file() -> None:
     with pytest.raises(KeyError, match='video_reader'):
         VideoDecode()({'filename': 'a.mp4'})
@@ -98,22 +134,19 @@ def read_frames(folder: Path, **settings: Any) -> list[np.ndarray]:
     return FramesDecode(**settings)(results)['imgs']
 
 
-@pytest.mark.parametrize(
-    ('order', 'blue'), [('rgb', [0, 0, 255]), ('bgr', [255, 0, 0])]
-)
-def test_the_order_of_channels(
-    folder: Path, order: str, blue: list[int]
-) -> None:
-    imgs = read_frames(folder, channel_order=order)
+def test_the_order_of_channels(folder: Path) -> None:
+    imgs = read_frames(folder)
     assert len(imgs) == 3
-    assert all((frame == blue).all() for frame in imgs)
-    assert all(frame.flags.c_contiguous for frame in imgs)
+    assert all((frame == [0, 0, 255]).all() for frame in imgs)
+    turned = RGBToBGR()({'imgs': imgs})['imgs']
+    assert len(turned) == 3
+    assert all((frame == [255, 0, 0]).all() for frame in turned)
+    assert all(frame.flags.c_contiguous for frame in turned)
 
 
-def test_frames_are_rgb_unless_told() -> None:
-    assert FramesDecode().channel_order == 'rgb'
-    with pytest.raises(ValueError, match=r"channel_order must be .* got 'gb'"):
-        FramesDecode(channel_order='gb')
+def test_another_order_is_a_step_of_its_own(folder: Path) -> None:
+    with pytest.raises(TypeError, match=r"got 'bgr': .*RGBToBGR"):
+        read_frames(folder, channel_order='bgr')
 
 
 @pytest.mark.parametrize('content', [None, b'no picture'])

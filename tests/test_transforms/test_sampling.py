@@ -121,21 +121,6 @@ def test_the_host_samples_segments_as_the_recipe(total: int) -> None:
     assert (most - 1).tolist() == bounds[1:]
 
 
-@pytest.mark.parametrize(
-    ('changes', 'error', 'message'),
-    [
-        ({'clip_len': 0}, ValueError, 'clip_len must be >= 1, got 0'),
-        ({'frame_interval': 1.5}, TypeError, 'frame_interval must be an int'),
-        ({'num_clips': 0}, ValueError, 'num_clips must be >= 1'),
-    ],
-)
-def test_bad_arguments(
-    changes: dict[str, Any], error: type[Exception], message: str
-) -> None:
-    with pytest.raises(error, match=message):
-        DenseSample(**{'clip_len': 8, 'frame_interval': 8, **changes})
-
-
 def test_a_video_without_frames() -> None:
     results = {'total_frames': 0, 'start_index': 0, 'filename': 'a.mp4'}
     with pytest.raises(ValueError, match=r'got total_frames=0 in a\.mp4'):

@@ -9,6 +9,7 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from uniformer_mm.checks import check_choice
 from uniformer_mm.registry import HOOKS
 
 __all__ = ['CompileBackboneHook']
@@ -63,10 +64,7 @@ class CompileBackboneHook(Hook):
         dynamic: bool | None = True,
         backend: str = 'inductor',
     ) -> None:
-        if mode not in MODES:
-            raise ValueError(
-                f'unknown mode {mode!r}; choose one of {list(MODES)}'
-            )
+        check_choice('mode', mode, MODES)
         if not (dynamic is None or isinstance(dynamic, bool)):
             raise TypeError(
                 f'dynamic must be True, False or None, got {dynamic!r}'

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from uniformer_mm.checks import check_bool
+from uniformer_mm.checks import (
+    check_bool,
+    check_choice,
+    check_count,
+    check_int,
+    check_ints,
+)
 
 __all__ = ['ATTENTION_MODES']
 
@@ -23,19 +29,9 @@ def normalize_out_indices(
         ValueError: It is empty, an index is outside ``[-num_stages,
             num_stages - 1]``, or one stage is named twice.
     """
-    if isinstance(out_indices, (str, bytes)) or not (
-        isinstance(out_indices, Sequence)
-        and all(type(i) is int for i in out_indices)
-    ):
-        raise TypeError(
-            f'out_indices must be a sequence of ints, got {out_indices!r}'
-        )
+    check_ints('out_indices', out_indices, 'a sequence of ints')
     for index in out_indices:
-        if not -num_stages <= index < num_stages:
-            raise ValueError(
-                f'out_indices must lie in [{-num_stages}, {num_stages - 1}], '
-                f'got {index}'
-            )
+        check_int('out_indices', index, -num_stages, num_stages - 1)
     stages = sorted({i % num_stages for i in out_indices})
     if not stages or len(stages) != len(out_indices):
         raise ValueError(
@@ -60,13 +56,8 @@ def normalize_with_cp(
     """
     if isinstance(with_cp, bool):
         return depths if with_cp else (0,) * len(depths)
-    if not isinstance(with_cp, Sequence) or not all(
-        type(c) is int for c in with_cp
-    ):
-        raise TypeError(
-            'with_cp must be a bool or a sequence of ints (blocks per '
-            f'stage), got {with_cp!r}'
-        )
+    rule = 'a bool or a sequence of ints (blocks per stage)'
+    check_ints('with_cp', with_cp, rule)
     counts = tuple(with_cp)
     if len(counts) != len(depths) or not all(
         0 <= count <= depth
@@ -86,17 +77,8 @@ def check_attention(attention: str, window_size: int, ndim: int) -> None:
         TypeError: ``window_size`` is not an int.
         ValueError: Unknown mode, a window below 1, or windows of videos.
     """
-    if attention not in ATTENTION_MODES:
-        raise ValueError(
-            f'unknown attention {attention!r}; choose one of '
-            f'{list(ATTENTION_MODES)}'
-        )
-    if type(window_size) is not int:
-        raise TypeError(f'window_size must be an int, got {window_size!r}')
-    if window_size < 1:
-        raise ValueError(
-            f'window_size must be at least 1 token, got {window_size}'
-        )
+    check_choice('attention', attention, ATTENTION_MODES)
+    check_count('window_size', window_size)
     if ndim == 3 and attention != 'global':
         raise ValueError(
             "attention must be 'global' for videos (ndim=3), got "
@@ -112,25 +94,11 @@ def check_outputs(
         raise ValueError(
             f'as_tuple=False is for one output, got out_indices {out_indices}'
         )
-    if out_norm not in ('LN', 'BN', None):
-        raise ValueError(
-            f"unknown out_norm {out_norm!r}; choose 'LN', 'BN' or None"
-        )
+    check_choice('out_norm', out_norm, ('LN', 'BN', None))
     if out_norm == 'BN' and out_indices != (3,):
         raise ValueError(
             "out_norm='BN' is the norm of the last stage and needs "
             f'out_indices=(3,), got {out_indices}'
-        )
-
-
-def check_frozen_stages(frozen_stages: int, num_stages: int = 4) -> None:
-    """Raise unless ``frozen_stages`` is an int in ``[-1, num_stages]``."""
-    if type(frozen_stages) is not int:
-        raise TypeError(f'frozen_stages must be an int, got {frozen_stages!r}')
-    if not -1 <= frozen_stages <= num_stages:
-        raise ValueError(
-            f'frozen_stages must lie in [-1, {num_stages}], got '
-            f'{frozen_stages}'
         )
 
 

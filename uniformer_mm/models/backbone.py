@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from uniformer_mm.checks import check_bool, check_count, check_rate
+from uniformer_mm.checks import check_bool, check_count, check_int, check_rate
 from uniformer_mm.models.arguments import (
-    check_frozen_stages,
     check_input,
     check_ndim,
     check_outputs,
@@ -106,7 +105,7 @@ class Backbone(TwoForms):
         check_bool('norm_eval', norm_eval)
         check_bool('as_tuple', as_tuple)
         check_bool('out_channels_last', out_channels_last)
-        check_frozen_stages(frozen_stages)
+        check_int('frozen_stages', frozen_stages, -1, 4)
         check_rate('drop_rate', drop_rate)
         check_rate('attn_drop_rate', attn_drop_rate)
         check_rate('drop_path_rate', drop_path_rate)

@@ -7,7 +7,13 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
-from uniformer_mm.checks import check_bool, check_number
+from uniformer_mm.checks import (
+    check_bool,
+    check_choice,
+    check_count,
+    check_ints,
+    check_number,
+)
 
 __all__ = ['ARCHS', 'ArchSpec', 'resolve_arch']
 
@@ -51,53 +57,28 @@ class ArchSpec:
     def __post_init__(self) -> None:
         for name in ('depths', 'embed_dims'):
             values = getattr(self, name)
-            if not isinstance(values, (tuple, list)):
-                raise TypeError(
-                    f'{name} must be {NUM_STAGES} ints, one per stage, got '
-                    f'{values!r}'
-                )
-            if len(values) != NUM_STAGES or not all(
-                type(v) is int and v >= 1 for v in values
-            ):
-                raise ValueError(
-                    f'{name} must be {NUM_STAGES} positive ints, one per '
-                    f'stage, got {values!r}'
-                )
+            rule = f'{NUM_STAGES} positive ints, one per stage'
+            check_ints(name, values, rule)
+            if len(values) != NUM_STAGES or min(values) < 1:
+                raise ValueError(f'{name} must be {rule}, got {values!r}')
             # A config file writes lists; a frozen spec holds tuples.
             object.__setattr__(self, name, tuple(values))
-        check_head_dim(self.head_dim, self.embed_dims)
+        check_count('head_dim', self.head_dim)
+        if any(dim % self.head_dim for dim in self.embed_dims[2:]):
+            raise ValueError(
+                'head_dim must be a divisor of the channels of stages 3 and '
+                f'4, {self.embed_dims[2:]}, got {self.head_dim}'
+            )
         check_number('mlp_ratio', self.mlp_ratio)
         if int(self.mlp_ratio * min(self.embed_dims)) < 1:
             raise ValueError(
                 'mlp_ratio must leave every MLP a hidden channel, got '
                 f'{self.mlp_ratio} for embed_dims {self.embed_dims}'
             )
-        check_stem(self.stem)
+        check_choice('stem', self.stem, STEMS)
         scale = normalize_layer_scale(self.layer_scale)
         object.__setattr__(self, 'layer_scale', scale)
         check_bool('light', self.light)
-
-
-def check_head_dim(head_dim: object, embed_dims: tuple[int, ...]) -> None:
-    """Raise unless ``head_dim`` splits the channels of stages 3 and 4.
-
-    Raises:
-        TypeError: ``head_dim`` is not an int.
-        ValueError: It is below 1 or does not divide the channels.
-    """
-    if type(head_dim) is not int:
-        raise TypeError(f'head_dim must be an int, got {head_dim!r}')
-    if head_dim < 1 or any(dim % head_dim for dim in embed_dims[2:]):
-        raise ValueError(
-            'head_dim must be a positive divisor of the channels of stages '
-            f'3 and 4, {embed_dims[2:]}, got {head_dim}'
-        )
-
-
-def check_stem(stem: str) -> None:
-    """Raise ``ValueError`` unless ``stem`` is one of ``STEMS``."""
-    if stem not in STEMS:
-        raise ValueError(f'unknown stem {stem!r}; choose one of {STEMS}')
 
 
 def normalize_layer_scale(

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from uniformer_mm.checks import check_count, check_int
+
 __all__ = [
     'CLASSES',
     'KEYPOINTS',
@@ -48,6 +50,7 @@ class ToyDataSpec:
         val_clips (int): Number of validation clips, >= 0; 0 for none.
 
     Raises:
+        TypeError: A number is no int.
         ValueError: A number is below its minimum.
     """
 
@@ -59,17 +62,11 @@ class ToyDataSpec:
     val_clips: int = 48
 
     def __post_init__(self) -> None:
-        for name, least in (('train', 1), ('val', 1), ('size', 64)):
-            if getattr(self, name) < least:
-                raise ValueError(
-                    f'{name} must be at least {least}, got '
-                    f'{getattr(self, name)}'
-                )
+        check_count('train', self.train)
+        check_count('val', self.val)
+        check_int('size', self.size, 64)
         for name in ('seed', 'train_clips', 'val_clips'):
-            if getattr(self, name) < 0:
-                raise ValueError(
-                    f'{name} must not be negative, got {getattr(self, name)}'
-                )
+            check_int(name, getattr(self, name), 0)
 
     def images(self, split: str) -> int:
         """Number of images of ``split``, 'train' or 'val'."""

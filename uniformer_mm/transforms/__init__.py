@@ -11,7 +11,7 @@ from uniformer_mm.transforms.decoding import (
     VideoDecode,
     VideoInit,
 )
-from uniformer_mm.transforms.frames import FloatResize, RandomErase
+from uniformer_mm.transforms.frames import FloatResize, RandomErase, RGBToBGR
 from uniformer_mm.transforms.pose import FixedBoxShift, RandomBoxScaleRotation
 from uniformer_mm.transforms.sampling import DenseSample
 
@@ -21,6 +21,7 @@ __all__ = [
     'FloatResize',
     'FramesDecode',
     'MixupCutmix',
+    'RGBToBGR',
     'RandAugment',
     'RandomBoxScaleRotation',
     'RandomErase',

@@ -16,8 +16,8 @@ import numpy as np
 from mmengine.dataset import Compose
 
 from uniformer_mm.checks import check_count
+from uniformer_mm.hosts import import_extra
 from uniformer_mm.registry import TRANSFORMS
-from uniformer_mm.transforms.arguments import import_extra
 
 __all__ = ['RandAugment', 'RepeatAugment']
 

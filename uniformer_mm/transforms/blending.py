@@ -13,13 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from uniformer_mm.checks import check_count
+from uniformer_mm.checks import check_count, check_number
+from uniformer_mm.hosts import import_extra
 from uniformer_mm.registry import MODELS
-from uniformer_mm.transforms.arguments import (
-    check_numbers,
-    check_probability,
-    import_extra,
-)
 
 __all__ = ['MixupCutmix']
 
@@ -51,7 +47,7 @@ class MixupCutmix:
         ImportError: No timm.
         TypeError: An argument is of the wrong type.
         ValueError: An argument breaks its rule; on a call, a batch of odd
-            size, or samples of more than one label.
+            size, samples of more than one label, or one that is no class.
     """
 
     def __init__(
@@ -63,16 +59,15 @@ class MixupCutmix:
         switch_prob: float = 0.5,
     ) -> None:
         check_count('num_classes', num_classes)
-        check_numbers('mixup_alpha', [mixup_alpha], 1)
-        check_numbers('cutmix_alpha', [cutmix_alpha], 1)
-        alphas = mixup_alpha, cutmix_alpha
-        if min(alphas) < 0 or max(alphas) == 0:
+        check_number('mixup_alpha', mixup_alpha, 0)
+        check_number('cutmix_alpha', cutmix_alpha, 0)
+        if mixup_alpha == cutmix_alpha == 0:
             raise ValueError(
-                'mixup_alpha and cutmix_alpha must be >= 0 and not both 0, '
-                f'got {mixup_alpha} and {cutmix_alpha}'
+                'mixup_alpha or cutmix_alpha must be > 0, got 0 for both'
             )
-        check_probability('prob', prob)
-        check_probability('switch_prob', switch_prob)
+        check_number('prob', prob, 0, 1)
+        check_number('switch_prob', switch_prob, 0, 1)
+        self.num_classes = num_classes
         self.mix = import_extra('timm.data.mixup').Mixup(
             mixup_alpha=mixup_alpha,
             cutmix_alpha=cutmix_alpha,
@@ -95,11 +90,19 @@ class MixupCutmix:
         Returns:
             tuple: The clips and the samples.
         """
-        labels = torch.stack([s.gt_label for s in batch_data_samples])
-        if labels.shape[1:] != (1,):
+        shapes = {tuple(s.gt_label.shape) for s in batch_data_samples}
+        if shapes != {(1,)}:
             raise ValueError(
                 'MixupCutmix takes samples of one label each, got gt_label of '
-                f'shape {tuple(labels.shape[1:])}'
+                f'shape {", ".join(map(str, sorted(shapes)))}'
+            )
+        labels = torch.cat([s.gt_label for s in batch_data_samples])
+        classes = range(self.num_classes)
+        wrong = sorted({i for i in labels.tolist() if i not in classes})
+        if wrong:
+            raise ValueError(
+                f'labels must lie in [0, {classes[-1]}] for num_classes='
+                f'{self.num_classes}, got {wrong}; see the annotation file'
             )
         if len(imgs) % 2:
             raise ValueError(
@@ -108,7 +111,7 @@ class MixupCutmix:
             )
         # (N, clips, C, [T,] H, W) -> (N, clips * C [* T], H, W)
         blended, targets = self.mix(
-            imgs.flatten(1, -3), labels.squeeze(1).to(imgs.device)
+            imgs.flatten(1, -3), labels.to(imgs.device)
         )
         for sample, target in zip(batch_data_samples, targets, strict=True):
             sample.set_gt_label(target)

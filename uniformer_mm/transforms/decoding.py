@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from uniformer_mm.hosts import import_extra
 from uniformer_mm.registry import TRANSFORMS
-from uniformer_mm.transforms.arguments import import_extra
 
 __all__ = ['FramesDecode', 'VideoDecode', 'VideoInit']
+
+MISSING = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+# A KeyError is about the results: the pipeline's order is wrong.
+ELSEWHERE = (ImportError, KeyError, MemoryError, NotImplementedError)
 
 
 class _HostDecoder:
@@ -31,19 +33,28 @@ class _HostDecoder:
         """Run the transform.
 
         Raises:
-            OSError: It failed; the message names the file.
+            OSError: The file is damaged or missing; the message names it.
+                What else went wrong has its own message.
         """
         try:
             return self.transform(results)
-        except KeyError:  # a key of the results: the pipeline's order is wrong
-            raise
         except Exception as error:
+            if not self._is_of_the_file(error):
+                raise
             raise OSError(
                 f'can not read {results[self.source]} '
                 f'({type(error).__name__}: {error}). Fetch it again, or take '
                 'its line out of the annotation file; for a video, '
                 '`ffmpeg -v error -i FILE -f null -` lists the damage.'
             ) from error
+
+    def _is_of_the_file(self, error: Exception) -> bool:
+        # The host makes its client of files right before it reads with it.
+        if getattr(self.transform, 'file_client', True) is None:
+            return False
+        if isinstance(error, OSError) and error.errno is not None:
+            return isinstance(error, MISSING)  # and not memory or permissions
+        return not isinstance(error, ELSEWHERE)
 
 
 @TRANSFORMS.register_module()
@@ -87,37 +98,28 @@ class VideoDecode(_HostDecoder):
 class FramesDecode(_HostDecoder):
     """mmaction2's ``RawFrameDecode``: images of ``frame_dir`` as ``imgs``.
 
-    They are (H, W, 3), uint8, in ``channel_order``.
+    They are (H, W, 3), uint8, RGB.
 
     Args:
-        channel_order (str): 'rgb', or 'bgr' as the official models of
-            Something-Something and HMDB51 were trained. Defaults to 'rgb'.
         **settings (Any): Arguments of ``RawFrameDecode``.
 
     Raises:
         ImportError: No mmaction2.
-        ValueError: Unknown ``channel_order``.
+        TypeError: ``channel_order`` is given, which is a step of its own.
         OSError: On a call: a frame is not there, or damaged.
     """
 
     host = 'RawFrameDecode'
     source = 'frame_dir'
 
-    def __init__(self, channel_order: str = 'rgb', **settings: Any) -> None:
-        if channel_order not in ('rgb', 'bgr'):
-            raise ValueError(
-                "channel_order must be one of ['rgb', 'bgr'], got "
-                f'{channel_order!r}'
+    def __init__(self, **settings: Any) -> None:
+        # mmaction2 would take it, and do nothing.
+        if 'channel_order' in settings:
+            raise TypeError(
+                'FramesDecode takes no channel_order, got '
+                f"{settings['channel_order']!r}: it gives RGB; for 'bgr' put "
+                "dict(type='uniformer_mm.RGBToBGR') behind it. The inferencer "
+                'of mmaction2 replaces steps of decoding, and their settings '
+                'would be lost'
             )
         super().__init__(**settings)
-        self.channel_order = channel_order
-
-    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Read the frames."""
-        results = super().__call__(results)
-        if self.channel_order == 'bgr':
-            results['imgs'] = [
-                np.ascontiguousarray(frame[..., ::-1])
-                for frame in results['imgs']
-            ]
-        return results

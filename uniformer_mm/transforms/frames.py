@@ -1,4 +1,4 @@
-"""Resizing and erasing of float frames.
+"""Channel order of frames, resizing and erasing of float ones.
 
 Official code: github.com/Sense-X/UniFormer at 52a0415,
 ``video_classification/slowfast/datasets/{transform,random_erasing}.py``,
@@ -15,17 +15,36 @@ from typing import Any
 import cv2
 import numpy as np
 
-from uniformer_mm.checks import check_count
-from uniformer_mm.registry import TRANSFORMS
-from uniformer_mm.transforms.arguments import (
+from uniformer_mm.checks import (
+    check_count,
+    check_number,
     check_numbers,
-    check_probability,
     check_range,
 )
+from uniformer_mm.registry import TRANSFORMS
 
-__all__ = ['FloatResize', 'RandomErase']
+__all__ = ['FloatResize', 'RGBToBGR', 'RandomErase']
 
 ATTEMPTS = 100  # to find a box that is smaller than the frame
+
+
+@TRANSFORMS.register_module()
+class RGBToBGR:
+    """Turn the channels of frames around.
+
+    The official models of Something-Something and HMDB51 were trained on BGR.
+    It is a step of its own because mmaction2's inferencer replaces whatever
+    has 'Init' or 'Decode' in its name.
+
+    Takes and gives ``imgs``, frames (H, W, 3).
+    """
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Turn all frames around."""
+        results['imgs'] = [
+            np.ascontiguousarray(frame[..., ::-1]) for frame in results['imgs']
+        ]
+        return results
 
 
 @TRANSFORMS.register_module()
@@ -111,7 +130,7 @@ class RandomErase:
         mean: Sequence[float] = (114.75, 114.75, 114.75),
         std: Sequence[float] = (57.375, 57.375, 57.375),
     ) -> None:
-        check_probability('prob', prob)
+        check_number('prob', prob, 0, 1)
         check_range('area', area)
         check_range('aspect', aspect)
         check_numbers('mean', mean, 3)

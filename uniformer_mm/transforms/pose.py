@@ -7,12 +7,13 @@ in each epoch.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from uniformer_mm.checks import check_int, check_number, check_rate
 from uniformer_mm.registry import TRANSFORMS
-from uniformer_mm.transforms.arguments import check_probability
 
 __all__ = ['FixedBoxShift', 'RandomBoxScaleRotation']
 
@@ -35,7 +36,7 @@ class FixedBoxShift:
         seed (int): Another seed draws other shifts; >= 0. Defaults to 0.
 
     Raises:
-        TypeError: A probability is not a number.
+        TypeError: An argument is no number, or ``seed`` no int.
         ValueError: An argument breaks its rule.
     """
 
@@ -45,10 +46,9 @@ class FixedBoxShift:
         shift_prob: float = 0.3,
         seed: int = 0,
     ) -> None:
-        check_probability('shift_prob', shift_prob)
-        for name, value in (('shift_factor', shift_factor), ('seed', seed)):
-            if value < 0:
-                raise ValueError(f'{name} must not be negative, got {value}')
+        check_number('shift_factor', shift_factor, 0)
+        check_number('shift_prob', shift_prob, 0, 1)
+        check_int('seed', seed, 0)
         self.shift_factor = shift_factor
         self.shift_prob = shift_prob
         self.seed = seed
@@ -57,7 +57,8 @@ class FixedBoxShift:
         """Shift the box of ``results``.
 
         Raises:
-            ValueError: ``results`` holds more than one box.
+            ValueError: ``results`` holds more than one box, or an id that is
+                no whole number.
         """
         corners = results['bbox']
         if corners.shape != (1, 4):
@@ -65,7 +66,7 @@ class FixedBoxShift:
                 'FixedBoxShift is for top-down data, one box (1, 4) per '
                 f'sample, got bbox of shape {corners.shape}'
             )
-        rng = np.random.default_rng((self.seed, int(results['id'])))
+        rng = np.random.default_rng((self.seed, *_entropy(results)))
         if rng.random() < self.shift_prob:
             size = corners[:, 2:] - corners[:, :2]
             shift = rng.uniform(-self.shift_factor, self.shift_factor, (1, 2))
@@ -74,6 +75,21 @@ class FixedBoxShift:
                 center.dtype
             )
         return results
+
+
+def _entropy(results: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return what the annotation's id adds to a seed; no number < 0."""
+    given = results.get('id')
+    try:
+        number = int(given)  # type: ignore[arg-type]
+        if isinstance(given, float) and given != number:
+            raise ValueError
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(
+            'the id of an annotation must be a whole number, got '
+            f'id={given!r} in {results.get("img_path")}'
+        ) from error
+    return (number,) if number >= 0 else (-number, 1)
 
 
 @TRANSFORMS.register_module()
@@ -95,7 +111,7 @@ class RandomBoxScaleRotation:
             0.6.
 
     Raises:
-        TypeError: A probability is not a number.
+        TypeError: An argument is no number.
         ValueError: An argument breaks its rule.
     """
 
@@ -105,15 +121,9 @@ class RandomBoxScaleRotation:
         rotate_factor: float = 40.0,
         rotate_prob: float = 0.6,
     ) -> None:
-        if not 0 <= scale_factor < 1:
-            raise ValueError(
-                f'scale_factor must lie in [0, 1), got {scale_factor}'
-            )
-        if rotate_factor < 0:
-            raise ValueError(
-                f'rotate_factor must not be negative, got {rotate_factor}'
-            )
-        check_probability('rotate_prob', rotate_prob)
+        check_rate('scale_factor', scale_factor)
+        check_number('rotate_factor', rotate_factor, 0)
+        check_number('rotate_prob', rotate_prob, 0, 1)
         self.scale_factor = scale_factor
         self.rotate_factor = rotate_factor
         self.rotate_prob = rotate_prob
