@@ -4,6 +4,7 @@
 #   bash quickstart.sh              set up, train, test, leave a picture
 #   bash quickstart.sh test [ARGS]  set up, run the tests (ARGS go to pytest)
 #   bash quickstart.sh setup        set up only
+#   bash quickstart.sh help         print this
 #
 # A second run reuses the environment, the data and a finished training.
 # Environment variables:
@@ -26,13 +27,21 @@ die() {
   exit 1
 }
 
+usage() { sed -n '2,/^set/ s/^# \{0,1\}//p' "${BASH_SOURCE[0]##*/}"; }
+
 find_python() { # prints the first Python that can make the environment
   local candidates=(python3.11 python3.10 python3 python) candidate found seen
-  [[ -z ${UNIFORMER_MM_PYTHON:-} ]] || candidates=("$UNIFORMER_MM_PYTHON")
-  [[ ! -x $venv/bin/python ]] || candidates=("$venv/bin/python")
+  local way='Install one (Debian: apt install python3.11-venv), or name it in
+UNIFORMER_MM_PYTHON.'
+  if [[ -x $venv/bin/python ]]; then
+    candidates=("$venv/bin/python")
+    way="Remove $venv, or name another place in UNIFORMER_MM_VENV."
+  elif [[ -n ${UNIFORMER_MM_PYTHON:-} ]]; then
+    candidates=("$UNIFORMER_MM_PYTHON")
+    way='UNIFORMER_MM_PYTHON names it: name another there, or unset it.'
+  fi
   for candidate in "${candidates[@]}"; do
-    found=$("$candidate" -c 'import sys, venv, ensurepip
-print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || found='not usable'
+    found=$(describe_python "$candidate")
     case $found in
       3.10 | 3.11)
         command -v "$candidate"
@@ -41,15 +50,33 @@ print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || found='not usable'
     esac
     seen+=" $candidate ($found)"
   done
-  die "needs Python 3.10 or 3.11 with its venv module; tried:$seen." \
-    'Install one (Debian: apt install python3.11-venv), or name it in' \
-    'UNIFORMER_MM_PYTHON.'
+  die "needs Python 3.10 or 3.11 with its venv module; tried:$seen. $way"
+}
+
+describe_python() { # prints its version, or what keeps it from being used
+  local words
+  command -v "$1" >/dev/null || {
+    echo 'not found'
+    return
+  }
+  # A shim of a version manager is found, and fails with a reason.
+  words=$("$1" -c 'import sys
+try:
+    import venv, ensurepip
+    lack = ""
+except ImportError:
+    lack = " without its venv module"
+print("%d.%d%s" % (*sys.version_info[:2], lack))' 2>&1) || {
+    echo "found, but does not run: ${words%%$'\n'*}"
+    return
+  }
+  echo "${words##*$'\n'}"
 }
 
 check_disk() {
-  local free_gib
-  mkdir -p "$venv"
-  free_gib=$(($(df -Pk "$venv" | awk 'NR==2 {print $4}') / 1048576))
+  local free_gib place=$venv
+  until [[ -e $place ]]; do place=$(dirname "$place"); done
+  free_gib=$(($(df -Pk "$place" | awk 'NR==2 {print $4}') / 1048576))
   ((free_gib >= disk_gib)) || die "needs $disk_gib GiB of free disk for" \
     "$venv, found $free_gib; free some, or name another place in" \
     'UNIFORMER_MM_VENV.'
@@ -62,17 +89,22 @@ install_lock() { # PART LOCK: unless the stamp of PART says it is there
   check_online
   say "installing $2"
   "$venv/bin/python" -m pip install --no-deps --disable-pip-version-check \
-    -r "$2"
+    -r "$2" || die "pip could not install $2, see above; what it has" \
+    'downloaded is kept, and another run goes on from there.'
   printf '%s' "$sum" >"$stamp"
 }
 
 check_online() {
-  local pip
+  local pip words cause
   pip=$(grep '^pip==' "$lock") || die "$lock pins no pip"
-  "$venv/bin/python" -m pip install --quiet --retries 1 --timeout 15 \
-    --disable-pip-version-check "$pip" ||
+  # pip's last words, "no matching distribution", hide those on the connection.
+  words=$("$venv/bin/python" -m pip install --quiet --retries 1 --timeout 10 \
+    --disable-pip-version-check "$pip" 2>&1) || {
+    cause=$(grep -m 1 'connection broken' <<<"$words") || cause=$words
     die 'cannot fetch from the Python package index: offline, or a proxy or' \
-      'mirror that pip does not know (pip config list shows what it knows).'
+      'mirror that pip does not know (pip config list shows what it knows).' \
+      "pip says: $cause"
+  }
 }
 
 install_project() { # editable; again when what it copies or its place changed
@@ -95,11 +127,15 @@ setup() {
     python=$(find_python)
     check_disk
     say "making $venv with $("$python" --version) ($python)"
+    # Until it can be filled, a new one goes again, however this ends.
+    [[ -e $venv ]] || trap 'rm -rf "$venv"' EXIT
     "$python" -m venv "$venv"
     if "$venv/bin/python" -m pip show --quiet mmcv 2>/dev/null; then
       die "$venv holds a full mmcv, which mmcv-lite would overwrite; name" \
         'another place in UNIFORMER_MM_VENV.'
     fi
+    check_online
+    trap - EXIT
   fi
   install_lock stack "$lock"
   install_project
@@ -109,20 +145,20 @@ setup() {
 
 run() {
   local config=configs/detection/uniformer_maskrcnn_toy.py
-  local checkpoint=$work_dir/epoch_4.pth
+  local checkpoint=$work_dir/epoch_10.pth
   say 'drawing the toy data set'
   uniformer-mm toy-data data/toy
   if [[ -f $checkpoint ]]; then
     say "keeping the training of an earlier run, $checkpoint"
   else
-    say 'training Mask R-CNN (about 6 minutes on 2 cores); AP before first'
+    say 'training Mask R-CNN (about 7 minutes on 2 cores); AP before first'
     mim train mmdet "$config" --work-dir "$work_dir"
   fi
   say 'testing the checkpoint'
   mim test mmdet "$config" --checkpoint "$checkpoint" --work-dir "$work_dir" \
-    --show-dir predictions
+    --cfg-options test_evaluator.outfile_prefix="$work_dir/predictions"
   say 'result'
-  python tools/quickstart_summary.py "$work_dir"
+  python -m tools.quickstart_summary "$work_dir"
 }
 
 case ${1:-run} in
@@ -137,5 +173,6 @@ case ${1:-run} in
     OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} python -m pytest -n 2 --dist worksteal "${@:2}"
     ;;
   setup) setup ;;
-  *) die "unknown command $1; use: bash quickstart.sh [run|test|setup]" ;;
+  help | --help | -h) usage ;;
+  *) die "unknown command $1; what there is:"$'\n'"$(usage)" ;;
 esac

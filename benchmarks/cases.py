@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from uniformer_mm.checks import check_choice, check_count
+
 __all__ = ['MODELS', 'PASSES', 'SUITES', 'Case', 'parse_shape']
 
 PASSES = ('forward', 'training')
@@ -62,23 +64,16 @@ class Case:
     dtype: str = 'fp32'
 
     def __post_init__(self) -> None:
-        for name, value, choices in (
-            ('model', self.model, MODELS),
-            ('direction', self.direction, PASSES),
-            ('dtype', self.dtype, DTYPES),
-        ):
-            if value not in choices:
-                raise ValueError(
-                    f'unknown {name} {value!r}; choose one of {list(choices)}'
-                )
+        check_choice('model', self.model, MODELS)
+        check_choice('direction', self.direction, PASSES)
+        check_choice('dtype', self.dtype, DTYPES)
+        check_count('batch', self.batch)
         axes = 3 if '-video' in self.model else 2
         if len(self.shape) != axes or min(self.shape) < 1:
             raise ValueError(
                 f'shape must be {axes} positive numbers for {self.model}, got '
                 f'{self.shape}'
             )
-        if self.batch < 1:
-            raise ValueError(f'batch must be >= 1, got {self.batch}')
 
     @property
     def shape_name(self) -> str:

@@ -12,12 +12,21 @@ from itertools import product
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from benchmarks.cases import IMAGE_GROWTH, MODELS, VIDEO_GROWTH
 from benchmarks.growth import cost_points, exponent, growth_rows
 from benchmarks.table import Row
 
-__all__ = ['accuracy_plot', 'growth_plot', 'size_plot']
+__all__ = ['accuracy_plot', 'growth_plot', 'size_plot', 'speed_plot']
+
+# Modes of the front page's plot, what they are called there, their colors.
+SPEED = {
+    'baseline': ('official formulation', '#9aa5b1'),
+    'eager': ('ours', '#4c9be8'),
+    'deployed': ('ours, deployed', '#1f5fa8'),
+    'compiled': ('ours, compiled', '#7bc47f'),
+}
 
 
 def growth_plot(rows: Iterable[Row]) -> str | None:
@@ -120,8 +129,46 @@ def accuracy_plot(
     return _svg(figure)
 
 
+def speed_plot(cases: Iterable[Mapping[str, Row]], title: str) -> str | None:
+    """Plot the time of a call as a share of the official formulation's.
+
+    Args:
+        cases: Measurements by mode, each with that of the baseline.
+        title: Says what they were made on.
+    """
+    figure = Figure(figsize=(9, 5.5), layout='constrained')
+    axes = figure.subplots()
+    ticks: dict[float, str] = {}
+    y = 0.0
+    for forms in cases:
+        official = forms['baseline']
+        shown = [mode for mode in SPEED if mode in forms]
+        ticks[y + (len(shown) - 1) / 2] = (
+            f'{official.model}\n{official.batch} x {official.shape}, '
+            f'{official.direction}'
+        )
+        for mode in shown:
+            row = forms[mode]
+            share = row.median_s / official.median_s
+            axes.barh(y, share, height=0.9, color=SPEED[mode][1])
+            text = f'{row.median_s * 1e3:.0f} ms'
+            if row is not official:
+                text += f', {row.ratio_to_baseline:.1f} times as fast'
+            axes.text(share + 0.01, y, text, va='center', fontsize='small')
+            y += 1
+        y += 0.8
+    axes.set_yticks([*ticks], [*ticks.values()])
+    axes.set(xlim=(0, 1.12), xlabel='time of a call, official formulation = 1')
+    axes.invert_yaxis()
+    axes.spines[['top', 'right']].set_visible(False)
+    figure.suptitle(title, fontsize='medium')
+    keys = [Patch(color=color, label=name) for name, color in SPEED.values()]
+    figure.legend(handles=keys, loc='outside lower center', ncols=len(keys))
+    return _svg(figure)
+
+
 def _svg(figure: Figure) -> str | None:
-    if not any(axes.lines for axes in figure.axes):
+    if not any(axes.has_data() for axes in figure.axes):
         return None
     buffer = io.StringIO()
     with mpl.rc_context({'svg.hashsalt': 'uniformer', 'svg.fonttype': 'none'}):

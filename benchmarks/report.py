@@ -3,7 +3,8 @@
 Usage: python -m benchmarks.report [--check]
 
 From benchmarks/results/*.csv, one file per machine, come what is between the
-marks in README.md and benchmarks/README.md, and the plots in benchmarks/plots.
+marks in README.md, docs/speed.md and benchmarks/README.md, the plots in
+benchmarks/plots and docs/images/speed.svg.
 With --check nothing is written, and the exit code is 1 if something is out of
 date.
 """
@@ -26,7 +27,12 @@ from benchmarks.growth import (
     size_of,
 )
 from benchmarks.modes import BASELINE, MODES
-from benchmarks.plots import accuracy_plot, growth_plot, size_plot
+from benchmarks.plots import (
+    accuracy_plot,
+    growth_plot,
+    size_plot,
+    speed_plot,
+)
 from benchmarks.table import Row, read_rows
 from tools.generated import filled, markdown_table
 
@@ -34,6 +40,12 @@ __all__ = ['main', 'outputs']
 
 HERE = Path(__file__).parent
 TOOL = 'benchmarks.report'
+# Below the folder of the project: the file that has a short table of every
+# machine, the one that has a sentence on one of them, and that one's plot.
+SUMMARY = Path('docs/speed.md')
+FRONT = Path('README.md')
+SPEED_PLOT = Path('docs/images/speed.svg')
+PLOTTED = 'amd-epyc-2-threads-torch-2.9.1'
 
 
 def outputs(folder: Path = HERE) -> dict[Path, str]:
@@ -49,12 +61,17 @@ def outputs(folder: Path = HERE) -> dict[Path, str]:
     files: dict[Path, str] = {}
     parts: list[str] = []
     highlights: list[str] = []
+    front = ''
     for path in sorted((folder / 'results').glob('*.csv')):
         rows = read_rows(path)
         parts += [f'## {rows[0].device}', *sections(rows)]
-        table = list(targets(rows))
-        if table:
+        if cases := list(targets(rows)):
+            table = [against_official(forms) for forms in cases]
             highlights += [machine(rows), markdown_table(table)]
+            speed = speed_plot(cases, machine(rows))
+            if speed is not None and path.stem == PLOTTED:
+                files[folder.parent / SPEED_PLOT] = speed
+                front = sentence(cases, machine(rows))
         for dtype in dict.fromkeys(row.dtype for row in rows):
             if len({row.shape for row in rows if row.dtype == dtype}) == 1:
                 continue  # a plot of one size shows nothing
@@ -70,11 +87,12 @@ def outputs(folder: Path = HERE) -> dict[Path, str]:
                 plot = folder / 'plots' / f'{path.stem}-{dtype}-{name}.svg'
                 files[plot] = svg
                 parts.append(f'![{name}, {dtype}](plots/{plot.name})')
-    for readme, text in (
+    for document, text in (
         (folder / 'README.md', parts),
-        (folder.parent / 'README.md', highlights),
+        (folder.parent / SUMMARY, highlights),
+        (folder.parent / FRONT, [front]),
     ):
-        files[readme] = filled(readme, TOOL, '\n\n'.join(text))
+        files[document] = filled(document, TOOL, '\n\n'.join(text))
     return files
 
 
@@ -123,8 +141,8 @@ def machine(rows: Sequence[Row]) -> str:
     return f'{first.device}, {first.threads} threads, torch {first.torch}.'
 
 
-def targets(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
-    """Yield lines of README.md: our forms beside the official formulation."""
+def targets(rows: Sequence[Row]) -> Iterator[dict[str, Row]]:
+    """Yield cases of the summary by mode, each with its baseline."""
     for model, shape, batch, direction in dict.fromkeys(
         (case.model, case.shape_name, case.batch, case.direction)
         for case in SUITES['targets']
@@ -136,24 +154,54 @@ def targets(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
                 if (row.model, row.shape, row.batch, row.direction, row.dtype)
                 == (model, shape, batch, direction, dtype)
             }
-            if BASELINE not in forms:
-                continue
-            yield {
-                'model': model,
-                'input': f'{batch} x {shape}',
-                'pass': direction,
-                'dtype': dtype,
-                'official (ms)': milliseconds(forms[BASELINE]),
-                **{
-                    f'{mode}, times as fast': (
-                        f'{forms[mode].ratio_to_baseline:.2f}'
-                        if mode in forms
-                        else ''
-                    )
-                    for mode in MODES[1:]
-                },
-                'memory of eager': share_of_memory(forms),
-            }
+            if BASELINE in forms:
+                yield forms
+
+
+def against_official(forms: Mapping[str, Row]) -> dict[str, str]:
+    """Return a line of the summary: ours beside the official formulation."""
+    official = forms[BASELINE]
+    return {
+        'model': official.model,
+        'input': f'{official.batch} x {official.shape}',
+        'pass': official.direction,
+        'dtype': official.dtype,
+        'official (ms)': milliseconds(official),
+        **{
+            f'{mode}, times as fast': (
+                f'{forms[mode].ratio_to_baseline:.2f}' if mode in forms else ''
+            )
+            for mode in MODES[1:]
+        },
+        'memory of eager': share_of_memory(forms),
+    }
+
+
+def sentence(cases: Sequence[Mapping[str, Row]], where: str) -> str:
+    """Return the front page's words: ranges over the cases, and the plot."""
+    fast = {
+        direction: [
+            forms['eager'].ratio_to_baseline or 0.0
+            for forms in cases
+            if forms['eager'].direction == direction
+        ]
+        for direction in ('forward', 'training')
+    }
+    told = [
+        f'{what} {min(ratios):.1f} to {max(ratios):.1f} times as fast'
+        for what, ratios in (
+            ('inference is', fast['forward']),
+            ('training is', fast['training']),
+        )
+        if ratios
+    ]
+    memory = sorted(filter(None, map(share_of_memory, cases)), key=float)
+    if memory:
+        told.append(f'memory is {memory[0]} to {memory[-1]} of it')
+    return (
+        f'Beside the official formulation on a CPU, {", ".join(told)} '
+        f'({where.rstrip(".")}):\n\n![Time of a call]({SPEED_PLOT})'
+    )
 
 
 def share_of_memory(forms: Mapping[str, Row]) -> str:
@@ -254,7 +302,7 @@ def main(words: Sequence[str] | None = None) -> int:
                 '`python -m benchmarks.report`\n'
             )
             continue
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(files[path])
     return int(check and bool(stale))
 

@@ -12,7 +12,15 @@ import pytest
 from benchmarks import report
 from benchmarks.cases import MODELS, PEERS
 from benchmarks.growth import cost_points, exponent, growth_rows, size_of
-from benchmarks.report import HERE, outputs, read_accuracy
+from benchmarks.report import (
+    FRONT,
+    HERE,
+    PLOTTED,
+    SPEED_PLOT,
+    SUMMARY,
+    outputs,
+    read_accuracy,
+)
 from benchmarks.table import Row, write_rows
 
 ROW = Row(
@@ -49,7 +57,9 @@ def folder(tmp_path: Path) -> Path:
     folder.mkdir()
     for name in ('README.md', 'accuracy.csv'):
         shutil.copy(HERE / name, folder)
-    shutil.copy(HERE.parent / 'README.md', tmp_path)
+    for name in (SUMMARY, FRONT):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(HERE.parent / name, tmp_path / name)
     growth = [
         replace(
             EAGER,
@@ -62,7 +72,7 @@ def folder(tmp_path: Path) -> Path:
     target = {'shape': '256x192', 'batch': 8, 'peak_mem_mib': 50.0}
     rows = [ROW, EAGER, PEER, *growth]
     rows += [replace(ROW, **target), replace(EAGER, **target)]
-    write_rows(folder / 'results' / 'machine.csv', rows)
+    write_rows(folder / 'results' / f'{PLOTTED}.csv', rows)
     return folder
 
 
@@ -89,20 +99,27 @@ def test_tables_and_plots(folder: Path) -> None:
     assert peer in lines
     growth = '|uniformer-s|eager|pixels|65536|1048576|1.50|1.00|'
     assert growth in lines
-    top = files[folder.parent / 'README.md']
+    top = files[folder.parent / SUMMARY]
     lines = [line.replace(' ', '') for line in top.splitlines()]
     target = '|uniformer-s|8x256x192|forward|fp32|200±10|2.00|||1.00|'
     assert target.replace('|||', '|') in lines
     assert '## A Processor' in text
     assert 'Commits: abc.' in text
     plots = [path for path in files if path.suffix == '.svg']
-    assert len(plots) == 3
+    assert len(plots) == 4
+    front = files[folder.parent / FRONT]
+    assert 'inference is 2.0 to 2.0 times as fast, memory is 1.00 to' in front
+    assert f'({SPEED_PLOT})' in front
+    speed = files[folder.parent / SPEED_PLOT]
+    assert '200 ms<' in speed
+    assert '100 ms, 2.0 times as fast' in speed
+    plots.remove(folder.parent / SPEED_PLOT)
     for path in plots:
         ElementTree.fromstring(files[path])
         assert f'(plots/{path.name})' in text
-    growth_plot = files[folder / 'plots' / 'machine-fp32-growth.svg']
+    growth_plot = files[folder / 'plots' / f'{PLOTTED}-fp32-growth.svg']
     assert 'uniformer-s: 1.50' in growth_plot
-    assert 'swin-t' in files[folder / 'plots' / 'machine-fp32-accuracy.svg']
+    assert 'swin-t' in files[folder / 'plots' / f'{PLOTTED}-fp32-accuracy.svg']
     assert outputs(folder) == files
 
 
@@ -110,11 +127,11 @@ def test_no_plot_and_no_table_of_nothing(folder: Path) -> None:
     rows = [replace(EAGER, shape=shape) for shape in ('800x1344', '256x192')]
     # Two shapes of other batches make no line either.
     rows[1] = replace(rows[1], batch=8)
-    write_rows(folder / 'results' / 'machine.csv', rows)
+    write_rows(folder / 'results' / f'{PLOTTED}.csv', rows)
     files = outputs(folder)
     assert '| 8 x 256x192 ' in files[folder / 'README.md']
     # Nor does the front page have a line without the baseline.
-    assert 'A Processor' not in files[folder.parent / 'README.md']
+    assert 'A Processor' not in files[folder.parent / SUMMARY]
     assert all(path.suffix == '.md' for path in files)
 
 
@@ -131,7 +148,7 @@ def test_what_is_out_of_date_is_told_and_written(
     assert not (folder / 'plots').exists()
     assert report.main([]) == 0
     assert report.main(['--check']) == 0
-    (folder / 'results' / 'machine.csv').write_text('a,b\n')
+    (folder / 'results' / f'{PLOTTED}.csv').write_text('a,b\n')
     assert report.main(['--check']) == 1
     assert 'must have the columns' in capsys.readouterr().err
 
@@ -140,8 +157,9 @@ def test_the_report_is_up_to_date() -> None:
     for path, text in outputs().items():
         message = f'{path} is stale: run `python -m benchmarks.report`'
         assert path.read_text() == text, message
-    plots = {path for path in outputs() if path.suffix == '.svg'}
+    plots = {path for path in outputs() if path.parent.name == 'plots'}
     assert set((HERE / 'plots').glob('*')) == plots
+    assert HERE.parent / SPEED_PLOT in outputs()
 
 
 def test_published_accuracies() -> None:

@@ -204,7 +204,11 @@ def test_bad_options(options: dict[str, Any], message: str) -> None:
 
 def test_a_backbone_without_depths() -> None:
     with pytest.raises(TypeError, match='get_layer_depth, got Linear'):
-        groups(Model(nn.Linear(1, 1)))
+        groups(Model(nn.Linear(1, 1)), layer_decay_rate=0.9)
+    # Where no rate falls, any backbone will do.
+    found = groups(Model(nn.Linear(1, 1)), decay_groups='not_vectors')
+    assert found['backbone.weight'] == (1.0, 0.1)
+    assert found['backbone.bias'] == (1.0, 0.0)
 
 
 def test_options_of_the_caller_are_left_alone() -> None:

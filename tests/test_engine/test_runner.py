@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,16 @@ import torch
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.model import BaseModel
 from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from uniformer_mm.engine import DataCheckRunner
-from uniformer_mm.engine.runner import missing_paths, require_data
+from uniformer_mm.engine.runner import (
+    missing_paths,
+    require_classes,
+    require_data,
+)
 
 
 def dataset(root: Path, **changes: Any) -> dict[str, Any]:
@@ -95,6 +101,55 @@ def test_the_message_says_what_to_do(tmp_path: Path) -> None:
     assert 'uniformer-mm toy-data data/toy' in message
     assert 'whose name ends in _toy.py' in message
     assert 'train_dataloader.dataset.data_root=DIR' in message
+
+
+@pytest.mark.parametrize(
+    ('classes', 'fits'),
+    [
+        (('dog', 'cat', 'cow'), True),
+        (['dog', 'cow'], True),  # of some of its categories
+        (('cat', 'dog', 'cow'), False),  # the order of the ids
+        (('dog', 'cat', 'cow', 'pig'), False),
+        (('dog', 'Cat', 'cow'), False),
+        ('dog', False),  # a tuple without its comma
+        (None, True),  # those of the host's class
+    ],
+)
+def test_classes_are_those_of_the_file_in_its_order(
+    root: Path, classes: Any, fits: bool
+) -> None:
+    names = {2: 'dog', 1: 'cat', 7: 'cow'}
+    content = {'categories': [{'id': i, 'name': n} for i, n in names.items()]}
+    path = root / 'annotations' / 'a.json'
+    path.write_text(json.dumps(content))
+    cfg = dataset(root, metainfo={'classes': classes})
+    if fits:
+        require_classes([{'dataset': cfg}])
+        # A file of the names, as MMEngine takes it.
+        (root / 'names.txt').write_text('dog\ncat\ncow\n')
+        cfg['metainfo']['classes'] = str(root / 'names.txt')
+        require_classes(cfg)
+        return
+    with pytest.raises(ValueError, match='in the order of the file') as error:
+        DataCheckRunner.build_dataloader({'dataset': cfg})
+    assert str(list(classes)) in str(error.value)
+    assert f'{path}' in str(error.value)
+    assert "['dog', 'cat', 'cow']" in str(error.value)
+    cfg['type'] = 'mmdet.LVISV1Dataset'
+    require_classes(cfg)
+
+
+@pytest.mark.parametrize('content', ['{}', '[1]', '{', '{"categories": [3]}'])
+def test_files_of_other_formats_are_left_to_the_host(
+    root: Path, content: str
+) -> None:
+    (root / 'annotations' / 'a.json').write_text(content)
+    require_classes(dataset(root, metainfo={'classes': ('cat',)}))
+    remote = 's3://bucket/a.json'
+    require_classes(dataset(root, metainfo={'classes': 'x'}, ann_file=remote))
+    lines = {'ann_file': 'list.txt', 'metainfo': {'classes': ('cat',)}}
+    require_classes(lines)
+    require_classes(dataset(root, metainfo='cat'))
 
 
 class Points(Dataset[dict[str, Tensor]]):
@@ -181,6 +236,29 @@ def test_missing_data_stops_training(tmp_path: Path) -> None:
     config['train_dataloader'] = {'dataset': dataset(tmp_path / 'data')}
     with pytest.raises(FileNotFoundError, match='toy-data data/toy'):
         build(config).train()
+
+
+def test_without_any_data_no_runner_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Runner, '__init__', lambda *_, **__: None)
+    nowhere = {'dataset': dataset(tmp_path / 'data')}
+    config = {
+        **runner_config(tmp_path),
+        'runner_type': 'uniformer_mm.DataCheckRunner',
+        'train_dataloader': nowhere,
+        'val_dataloader': nowhere,
+    }
+    # As the tools of mmpose do, which leave the choice to MMEngine's runner.
+    with pytest.raises(SystemExit, match='toy-data data/toy'):
+        Runner.from_cfg(config)
+    # What is there may be all that is wanted, as in a test.
+    config['val_dataloader'] = runner_config(tmp_path)['val_dataloader']
+    assert type(Runner.from_cfg(config)) is DataCheckRunner
+    # Nothing changes for who chose another runner, or none.
+    for kind in ('Runner', None):
+        config['runner_type'] = kind
+        assert type(Runner.from_cfg(config)) is Runner
 
 
 def test_a_missing_annotation_file_of_a_metric(tmp_path: Path) -> None:

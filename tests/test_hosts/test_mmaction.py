@@ -16,7 +16,6 @@ from tests.support.mim import (
     logged_losses,
     metrics_of_mim_test,
     mim,
-    run_mim,
 )
 from uniformer_mm.engine import DataCheckRunner
 from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
@@ -137,13 +136,6 @@ def test_toys_learn(
         cwd=tmp_path,
     )
     assert_same_metrics(after, metrics_of_mim_test(tmp_path / 'test'))
-
-
-def test_missing_data_is_named(tmp_path: Path) -> None:
-    done = run_mim('train', 'mmaction', PAPER, cwd=tmp_path)
-    assert done.returncode != 0
-    assert 'data_root: data/kinetics400' in done.stdout
-    assert '`uniformer-mm toy-data data/toy`' in done.stdout
 
 
 def test_a_broken_video_is_named_by_a_worker(tmp_path: Path) -> None:

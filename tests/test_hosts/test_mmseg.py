@@ -18,7 +18,6 @@ from tests.support.mim import (
     logged_losses,
     metrics_of_mim_test,
     mim,
-    run_mim,
 )
 from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
 
@@ -60,14 +59,6 @@ def test_toy_training_tests_the_same(tmp_path: Path) -> None:
     )
     mim(*test, '--work-dir', 'tta', '--tta', cwd=tmp_path)
     assert 0 < metrics_of_mim_test(tmp_path / 'tta')['mIoU'] <= 100
-
-
-def test_missing_data_is_named(tmp_path: Path) -> None:
-    config = CONFIGS / 'upernet_uniformer-s_160k_ade20k.py'
-    done = run_mim('train', 'mmseg', config, cwd=tmp_path)
-    assert done.returncode != 0
-    assert 'data_root: data/ade/ADEChallengeData2016' in done.stdout
-    assert '`uniformer-mm toy-data data/toy`' in done.stdout
 
 
 def segmentor(name: str) -> nn.Module:

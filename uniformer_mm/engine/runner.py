@@ -1,30 +1,55 @@
-"""A runner that says which data set file is missing, and what to do."""
+"""A runner that says what is wrong with a data set, and what to do."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmengine.fileio import list_from_file
 from mmengine.runner import Runner
 
 from uniformer_mm.registry import RUNNERS
 
 __all__ = ['DataCheckRunner', 'missing_paths']
 
+NAME = 'uniformer_mm.DataCheckRunner'
+LOADERS = ('train', 'val', 'test')
+# Data sets of mmdet that number classes by another order than their file's.
+OTHER_ORDER = ('LVIS', 'Objects365')
 REMOTE = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+:')  # a scheme, not a drive
 
 
 @RUNNERS.register_module()
 class DataCheckRunner(Runner):
-    """MMEngine's ``Runner`` with a check of local data paths.
+    """MMEngine's ``Runner`` with a check of local data paths and of classes.
 
     A config selects it by ``runner_type='uniformer_mm.DataCheckRunner'``. The
-    tools of mmdet and mmaction2 and the training of mmseg honour that; mmpose
-    and the tests of mmseg do not, and show errors of their own.
+    tools of mmpose and the tests of mmseg don't look at that key: they call
+    ``Runner.from_cfg``, which importing this module makes look at it.
     """
+
+    @classmethod
+    def from_cfg(cls, cfg: Any) -> Runner:
+        """See ``Runner.from_cfg``; this is what the hosts' tools call.
+
+        Raises:
+            SystemExit: No data set is there, so neither a training nor a test
+                can run. Said before the config is logged, and without a
+                traceback, so that nothing hides it.
+        """
+        loaders = (cfg.get(f'{what}_dataloader') for what in LOADERS)
+        errors = [
+            missing_message(loader['dataset'], 'dataset')
+            for loader in loaders
+            if isinstance(loader, Mapping)
+        ]
+        if errors and all(errors):
+            raise SystemExit(errors[0])
+        return super().from_cfg(cfg)
 
     @staticmethod
     def build_dataloader(
@@ -34,9 +59,11 @@ class DataCheckRunner(Runner):
 
         Raises:
             FileNotFoundError: A local path of the data set does not exist.
+            ValueError: Classes of the config are not those of the file.
         """
         if isinstance(dataloader, Mapping):
             require_data(dataloader['dataset'], 'dataset')
+            require_classes(dataloader['dataset'])
         return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
 
     def build_evaluator(self, evaluator: Any) -> Any:
@@ -51,22 +78,28 @@ class DataCheckRunner(Runner):
 
 def require_data(cfg: Any, what: str) -> None:
     """Raise ``FileNotFoundError`` naming each path that ``cfg`` lacks."""
-    missing = list(missing_paths(cfg))
-    if missing:
-        listed = '\n'.join(f'  {key}: {path}' for key, path in missing)
-        raise FileNotFoundError(
-            f'the {what} looks for these paths, relative to '
-            f'{Path.cwd()}, and they do not exist:\n{listed}\n'
-            'Put the data there, or point the config at it, e.g. '
-            '--cfg-options train_dataloader.dataset.data_root=DIR '
-            'val_dataloader.dataset.data_root=DIR '
-            'test_dataloader.dataset.data_root=DIR, and, if the metric reads '
-            'annotations itself, val_evaluator.ann_file=FILE '
-            'test_evaluator.ann_file=FILE.\n'
-            'For a small drawn data set to try things on: '
-            '`uniformer-mm toy-data data/toy`, then a config of the same task '
-            'whose name ends in _toy.py.'
-        )
+    if message := missing_message(cfg, what):
+        raise FileNotFoundError(message)
+
+
+def missing_message(cfg: Any, what: str) -> str:
+    """Say which paths ``cfg`` lacks and what to do; '' if it lacks none."""
+    listed = '\n'.join(f'  {key}: {path}' for key, path in missing_paths(cfg))
+    if not listed:
+        return ''
+    return (
+        f'the {what} looks for these paths, relative to '
+        f'{Path.cwd()}, and they do not exist:\n{listed}\n'
+        'Put the data there, or point the config at it, e.g. '
+        '--cfg-options train_dataloader.dataset.data_root=DIR '
+        'val_dataloader.dataset.data_root=DIR '
+        'test_dataloader.dataset.data_root=DIR, and, if the metric reads '
+        'annotations itself, val_evaluator.ann_file=FILE '
+        'test_evaluator.ann_file=FILE.\n'
+        'For a small drawn data set to try things on: '
+        '`uniformer-mm toy-data data/toy`, then a config of the same task '
+        'whose name ends in _toy.py.'
+    )
 
 
 def missing_paths(cfg: Any) -> Iterator[tuple[str, Path]]:
@@ -77,30 +110,79 @@ def missing_paths(cfg: Any) -> Iterator[tuple[str, Path]]:
     Prefixes are looked for only where the annotation file is present, for
     they say nothing more where all of the data is missing.
     """
+    for part in _parts(cfg):
+        root = _local_path(part.get('data_root'))
+        ann_file = _local_path(part.get('ann_file'))
+        if root is None or ann_file is None:
+            continue
+        if root and not Path(root).exists():
+            yield 'data_root', Path(root)
+            continue
+        if ann_file and not Path(root, ann_file).exists():
+            yield 'ann_file', Path(root, ann_file)
+            continue
+        prefixes = part.get('data_prefix')
+        for key, value in (
+            prefixes.items() if isinstance(prefixes, Mapping) else ()
+        ):
+            prefix = _local_path(value)
+            if prefix and not Path(root, prefix).exists():
+                yield f'data_prefix.{key}', Path(root, prefix)
+
+
+def require_classes(cfg: Any) -> None:
+    """Compare the ``metainfo.classes`` of data sets in COCO's format.
+
+    mmdet numbers the classes by the order of ``categories`` in the file, and
+    takes their names by the order in the config: where these differ, names
+    are shifted and nothing says so. A file may have further categories.
+
+    Raises:
+        ValueError: The names or their order differ.
+    """
+    for part in _parts(cfg):
+        meta = part.get('metainfo')
+        classes = meta.get('classes') if isinstance(meta, Mapping) else None
+        ann_file = _local_path(part.get('ann_file'))
+        kind = str(part.get('type')).rpartition('.')[2]
+        if not classes or not ann_file or kind.startswith(OTHER_ORDER):
+            continue
+        if isinstance(classes, str) and Path(classes).is_file():
+            classes = list_from_file(classes)
+        path = Path(_local_path(part.get('data_root')) or '', ann_file)
+        names = _category_names(path)
+        known = [name for name in names if name in tuple(classes)]
+        if names and known != list(classes):
+            raise ValueError(
+                'metainfo.classes must be names of the categories in '
+                f'{path}, in the order of the file, by which mmdet numbers '
+                f'them, whatever their ids. The config has {list(classes)}, '
+                f'the file {names}. Set train_dataloader.dataset.metainfo, '
+                'that of val_dataloader and of test_dataloader, or put the '
+                'categories of the files in one order.'
+            )
+
+
+def _category_names(path: Path) -> list[str]:
+    """Names of a file's categories; none where it is of another format."""
+    if path.suffix != '.json' or not path.is_file():
+        return []
+    try:
+        content = json.loads(path.read_bytes())
+        return [category['name'] for category in content['categories']]
+    except (KeyError, TypeError, ValueError):  # the host will say so
+        return []
+
+
+def _parts(cfg: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the data sets or metrics in wrappers and lists of them."""
     if isinstance(cfg, Sequence) and not isinstance(cfg, str):
         for item in cfg:
-            yield from missing_paths(item)
-    if not isinstance(cfg, Mapping):
-        return
-    for key in ('dataset', 'datasets', 'metrics'):
-        yield from missing_paths(cfg.get(key))
-    root = _local_path(cfg.get('data_root'))
-    ann_file = _local_path(cfg.get('ann_file'))
-    if root is None or ann_file is None:
-        return
-    if root and not Path(root).exists():
-        yield 'data_root', Path(root)
-        return
-    if ann_file and not Path(root, ann_file).exists():
-        yield 'ann_file', Path(root, ann_file)
-        return
-    prefixes = cfg.get('data_prefix')
-    for key, value in (
-        prefixes.items() if isinstance(prefixes, Mapping) else ()
-    ):
-        prefix = _local_path(value)
-        if prefix and not Path(root, prefix).exists():
-            yield f'data_prefix.{key}', Path(root, prefix)
+            yield from _parts(item)
+    if isinstance(cfg, Mapping):
+        for key in ('dataset', 'datasets', 'metrics'):
+            yield from _parts(cfg.get(key))
+        yield cfg
 
 
 def _local_path(value: Any) -> str | None:
@@ -115,3 +197,18 @@ def _local_path(value: Any) -> str | None:
         return None
     path = os.fspath(value)
     return None if REMOTE.match(path) else path
+
+
+_from_cfg = Runner.from_cfg.__func__
+
+
+# NOTE: this changes a method of MMEngine, because the tools of mmpose, and the
+# tests of mmseg, call it without a look at ``runner_type``. A config that
+# names another runner, or none, is built as ever.
+def _from_cfg_of_the_named(cls: type[Runner], cfg: Any) -> Runner:
+    if cls is Runner and cfg.get('runner_type') == NAME:
+        return DataCheckRunner.from_cfg(cfg)
+    return _from_cfg(cls, cfg)
+
+
+Runner.from_cfg = classmethod(_from_cfg_of_the_named)
