@@ -1,4 +1,4 @@
-"""Supply two modules that the OpenMMLab wheels lack, when they are imported.
+"""Supply modules that an OpenMMLab stack lacks, when they are imported.
 
 ``install`` is the entry point ``uniformer_mm`` of the group
 ``torch.backends``: torch (2.5 or newer) calls it as the last step of
@@ -19,21 +19,32 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from importlib.abc import Loader
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
 ENV_SWITCH = 'UNIFORMER_MM_COMPAT'
 _DRN = 'mmaction.models.localizers.drn'
-# Missing module -> the module of ours whose file is executed instead.
+_XTCOCO = 'xtcocotools'
+_XTCOCO_COMPILED = f'{_XTCOCO}._mask'
+# Missing module -> the module of ours whose file is executed instead; the last
+# one also where it is found and does not work.
 REPLACEMENTS = {
     'mmcv._ext': 'uniformer_mm.compat.mmcv_ext',
     _DRN: 'uniformer_mm.compat.mmaction_drn',
     f'{_DRN}.drn': 'uniformer_mm.compat.mmaction_drn',
+    _XTCOCO: 'uniformer_mm.compat.xtcocotools',
+    f'{_XTCOCO}.coco': 'uniformer_mm.compat.xtcocotools_coco',
+    f'{_XTCOCO}.cocoeval': 'uniformer_mm.compat.xtcocotools_cocoeval',
+    f'{_XTCOCO}.mask': 'uniformer_mm.compat.xtcocotools_mask',
+    _XTCOCO_COMPILED: 'uniformer_mm.compat.xtcocotools_compiled',
 }
+# Packages whose submodules no path finder knows, so that ours is asked.
+PACKAGES = (_DRN, _XTCOCO)
 GONE = (
     'uniformer_mm is installed, but Python does not find its files: the '
     'checkout of an editable install was moved or deleted, .pth files are '
@@ -80,11 +91,80 @@ class ReplacementFinder:
             warn(GONE, RuntimeWarning, stacklevel=2)
             return None
         spec = spec_from_file_location(name, source.origin)
-        if spec is not None and name == _DRN:
-            # A package whose submodule no path finder knows, so that this
-            # finder is asked for it.
+        if spec is not None and name in PACKAGES:
             spec.submodule_search_locations = []
         return spec
+
+
+class FallbackFinder:
+    """Meta path finder for the compiled module of xtcocotools, asked first.
+
+    Its wheels are built for NumPy 1: with NumPy 2 the module is found and
+    does not load, and nobody is asked after a failed load. So this finder
+    takes what the other finders give and watches it being loaded.
+    """
+
+    @staticmethod
+    def find_spec(
+        name: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """Return the original's spec with a loader that falls back on ours.
+
+        None for all other names.
+        """
+        if name != _XTCOCO_COMPILED:
+            return None
+        for finder in sys.meta_path:
+            if finder is FallbackFinder or finder is ReplacementFinder:
+                continue
+            spec = finder.find_spec(name, path, target)
+            if spec is not None and spec.loader is not None:
+                loader: Any = _FallbackLoader(spec.loader)
+                spec.loader = loader
+                return spec
+        return None
+
+
+class _FallbackLoader:
+    """Loads a module as ``original`` does or, where that raises, ours.
+
+    A module that loads carries no trace of this.
+    """
+
+    def __init__(self, original: Loader) -> None:
+        self.original = original
+        self.error: Exception | None = None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        try:
+            return self.original.create_module(spec)
+        except Exception as error:
+            self.error = error
+            return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        try:
+            if self.error is not None:
+                raise self.error
+            if module.__spec__ is not None:
+                module.__loader__ = module.__spec__.loader = self.original
+            self.original.exec_module(module)
+            # Compiled for NumPy 2 it loads, and its functions raise.
+            module.area([{'size': [1, 1], 'counts': b'01'}])
+        except Exception as error:
+            from importlib.util import module_from_spec
+
+            spec = ReplacementFinder.find_spec(module.__name__)
+            if spec is None or spec.loader is None:
+                raise
+            # Python takes the module that it finds here after the load.
+            ours = sys.modules[module.__name__] = module_from_spec(spec)
+            try:
+                spec.loader.exec_module(ours)
+            except ImportError as second:
+                raise second from error
 
 
 def is_installed() -> bool:
@@ -93,12 +173,14 @@ def is_installed() -> bool:
 
 
 def install() -> None:
-    """Append the finder to ``sys.meta_path``, once, unless switched off.
+    """Put the finders on ``sys.meta_path``, once, unless switched off.
 
-    Being last, it never hides a compiled ``mmcv._ext`` or the modules of a
-    complete mmaction2.
+    ``ReplacementFinder`` is last and so never hides a compiled ``mmcv._ext``,
+    a complete mmaction2 or xtcocotools; ``FallbackFinder`` is first and gives
+    the original its turn before ours.
     """
     # No error here is worth a torch that cannot be imported.
     with suppress(Exception):
         if os.environ.get(ENV_SWITCH) != '0' and not is_installed():
             sys.meta_path.append(ReplacementFinder)
+            sys.meta_path.insert(0, FallbackFinder)

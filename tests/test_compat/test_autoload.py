@@ -2,16 +2,13 @@ from __future__ import annotations
 
 import importlib
 import json
-import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import uniformer_mm_autoload as autoload
-
-RunPython = Callable[..., 'subprocess.CompletedProcess[str]']
+from tests.support.installs import RunPython
 
 USE_NMS = """
 import torch
@@ -72,15 +69,17 @@ def test_importing_the_module_alone_loads_nothing_heavy(
     assert not loaded & heavy
 
 
-def test_import_torch_installs_one_finder_at_the_end(
+def test_import_torch_installs_each_finder_once(
     run_python: RunPython,
 ) -> None:
     code = (
         'import sys, torch, uniformer_mm_autoload as a;'
         'assert sys.meta_path[-1] is a.ReplacementFinder;'
+        'assert sys.meta_path[0] is a.FallbackFinder;'
         'assert "uniformer_mm" not in sys.modules;'
         'a.install(); a.install();'
         'assert sys.meta_path.count(a.ReplacementFinder) == 1;'
+        'assert sys.meta_path.count(a.FallbackFinder) == 1;'
         'assert a.is_installed()'
     )
     done = run_python('-c', code)
@@ -104,7 +103,10 @@ def test_other_values_of_the_switch_leave_it_on(
     monkeypatch.setattr(sys, 'meta_path', [])
     monkeypatch.setenv(autoload.ENV_SWITCH, value)
     autoload.install()
-    assert sys.meta_path == [autoload.ReplacementFinder]
+    assert sys.meta_path == [
+        autoload.FallbackFinder,
+        autoload.ReplacementFinder,
+    ]
 
 
 def test_install_survives_a_foreign_finder_that_cannot_be_compared(
@@ -120,7 +122,7 @@ def test_install_survives_a_foreign_finder_that_cannot_be_compared(
     monkeypatch.delenv(autoload.ENV_SWITCH, raising=False)
     autoload.install()
     assert autoload.is_installed()
-    assert len(sys.meta_path) == 2
+    assert len(sys.meta_path) == 3
 
 
 def test_install_raises_under_no_circumstances(
@@ -133,10 +135,18 @@ def test_install_raises_under_no_circumstances(
 
 
 @pytest.mark.parametrize(
-    'name', ['mmcv', 'mmcv._extra', 'mmaction.models.localizers', 'torch']
+    'name',
+    [
+        'mmcv',
+        'mmcv._extra',
+        'mmaction.models.localizers',
+        'torch',
+        'xtcocotools.version',
+    ],
 )
 def test_other_names_are_not_answered(name: str) -> None:
     assert autoload.ReplacementFinder.find_spec(name) is None
+    assert autoload.FallbackFinder.find_spec(name) is None
 
 
 @pytest.mark.parametrize('name', autoload.REPLACEMENTS)
@@ -144,7 +154,7 @@ def test_specs_carry_the_missing_name(name: str) -> None:
     spec = autoload.ReplacementFinder.find_spec(name)
     assert spec is not None
     assert spec.name == name
-    is_package = name.endswith('localizers.drn')
+    is_package = name.endswith('localizers.drn') or name == 'xtcocotools'
     assert spec.submodule_search_locations == ([] if is_package else None)
 
 
@@ -206,19 +216,6 @@ def test_torchrun(run_python: RunPython, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures('mmcv_lite')
-def test_an_op_not_supplied_exists_and_raises_when_called() -> None:
-    ext = importlib.import_module('mmcv._ext')
-    assert hasattr(ext, 'deform_conv_forward')
-    with pytest.raises(NotImplementedError) as caught:
-        ext.deform_conv_forward(1, group=2)
-    message = str(caught.value)
-    assert 'mmcv._ext.deform_conv_forward' in message
-    assert 'nms, soft_nms, roi_align (average) and' in message
-    uninstall = message.index('pip uninstall mmcv-lite')
-    assert uninstall < message.index('mim install mmcv==2.1.0')
-
-
-@pytest.mark.usefixtures('mmcv_lite')
 def test_private_names_are_missing() -> None:
     ext = importlib.import_module('mmcv._ext')
     assert not hasattr(ext, '__wrapped__')
@@ -233,11 +230,48 @@ def test_environment_report_of_mmcv_works() -> None:
     assert report['MMCV CUDA Compiler'] == 'n/a'
 
 
-def test_missing_torchvision_is_named(run_python: RunPython) -> None:
+NMS_IN_A_TRACE = """
+import mmcv.ops, torch
+nms = lambda boxes, scores: mmcv.ops.nms(boxes, scores, 0.5)[1]
+boxes = torch.tensor([[0., 0., 9., 9.], [0., 0., 9., 8.], [20., 0., 29., 9.]])
+traced = torch.jit.trace(nms, (boxes[:1], torch.ones(1)), check_trace=False)
+print(traced(boxes, torch.tensor([.5, .9, .7])).tolist())
+"""
+
+
+def test_a_trace_may_be_the_first_use(run_python: RunPython) -> None:
+    """As in tools of the hosts that count multiply-adds."""
+    done = run_python('-W', 'ignore', '-c', NMS_IN_A_TRACE)
+    assert done.stdout == '[1, 2]\n', done.stderr
+
+
+FOR_ANOTHER_TORCH = "raise RuntimeError('torchvision::nms does not exist')"
+FOR_ANOTHER_CUDA = """
+import sys, torch
+if not hasattr(sys, 'kept'):  # MMEngine has tried to import it too
+    sys.kept = torch.library.Library('torchvision', 'DEF')
+    sys.kept.define('nms(Tensor x) -> Tensor')
+raise RuntimeError('other CUDA')
+"""
+
+
+@pytest.mark.parametrize(
+    ('torchvision', 'message'),
+    [
+        ('import missing', 'the torchvision release that matches torch'),
+        (FOR_ANOTHER_TORCH, 'the torchvision release that matches torch'),
+        (FOR_ANOTHER_CUDA, 'RuntimeError: other CUDA'),
+    ],
+)
+def test_a_torchvision_that_does_not_work_is_told_where_it_is_needed(
+    run_python: RunPython, tmp_path: Path, torchvision: str, message: str
+) -> None:
+    make_module(tmp_path / 'site/torchvision/__init__.py', torchvision)
     code = (
-        "import sys; sys.modules['torchvision'] = None;"
+        'import sys; sys.path.insert(0, "site");'
         'from uniformer_mm.compat.torchvision_ops import torchvision_ops;'
-        'torchvision_ops()'
+        'print("imported"); torchvision_ops()'
     )
     done = run_python('-c', code)
-    assert 'needs the torchvision release that matches torch' in done.stderr
+    assert done.stdout == 'imported\n'
+    assert message in done.stderr.splitlines()[-1]

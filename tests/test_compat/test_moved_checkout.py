@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from tests.support.installs import (
     ROOT,
+    RunPython,
     copy_project,
     make_stack,
     make_venv,
@@ -189,7 +189,7 @@ def test_installing_again_and_uninstalling(tmp_path: Path, mode: str) -> None:
 
 @pytest.mark.parametrize('name', COPIES)
 def test_this_environment_holds_no_old_copy(
-    run_python: Callable[..., subprocess.CompletedProcess[str]], name: str
+    run_python: RunPython, name: str
 ) -> None:
     """Tests that start a process of their own would test that copy."""
     module = name.removesuffix('.py')
