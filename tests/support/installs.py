@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PIP = [sys.executable, '-m', 'pip', '--disable-pip-version-check']
 OFFLINE = ['--quiet', '--no-deps', '--no-build-isolation', '--no-index']
+RunPython = Callable[..., 'subprocess.CompletedProcess[str]']
 SWITCHES = ('UNIFORMER_MM_COMPAT', 'TORCH_DEVICE_BACKEND_AUTOLOAD')
 LEFT_OUT = shutil.ignore_patterns(
     '.git',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -30,6 +31,7 @@ KINDS: dict[str, tuple[type, dict[str, Any]]] = {
     'light_scale': (UniFormerLight, {'arch': LIGHT, 'layer_scale': 0.5}),
     'light_video': (UniFormerLight, {'arch': LIGHT, 'ndim': 3}),
 }
+every_kind = pytest.mark.parametrize('kind', list(KINDS))
 
 
 def build(kind: str, **changes: Any) -> Any:

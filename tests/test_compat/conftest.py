@@ -2,35 +2,20 @@ from __future__ import annotations
 
 import importlib
 import os
-import subprocess
 import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-RunPython = Callable[..., 'subprocess.CompletedProcess[str]']
+from tests.support.installs import RunPython, run
 
 
 @pytest.fixture
 def run_python(tmp_path: Path) -> RunPython:
     """Run this interpreter elsewhere, with the switches unset by default."""
-
-    def run(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
-        inherited = dict(os.environ, OMP_NUM_THREADS='1')
-        for switch in ('UNIFORMER_MM_COMPAT', 'TORCH_DEVICE_BACKEND_AUTOLOAD'):
-            inherited.pop(switch, None)
-        return subprocess.run(
-            [sys.executable, *args],
-            env={**inherited, **env},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-
-    return run
+    path = os.environ.get('PYTHONPATH', '')
+    return partial(run, Path(sys.executable), tmp_path, PYTHONPATH=path)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,12 +13,11 @@ import torch
 from mmengine.logging import MessageHub
 from mmengine.logging.history_buffer import HistoryBuffer
 
+from tests.support.installs import RunPython
 from uniformer_mm.compat.checkpoints import (
     allow_mmengine_checkpoints,
     only_buffer_methods,
 )
-
-RunPython = Callable[..., 'subprocess.CompletedProcess[str]']
 
 pytestmark = pytest.mark.skipif(
     torch.__version__ < '2.6', reason='torch.load is unrestricted here'

@@ -145,16 +145,6 @@ def test_half_types_are_rounded_once(dtype: torch.dtype) -> None:
     assert torch.equal(half.grad, full.grad.to(dtype))
 
 
-def test_no_samples() -> None:
-    logits = torch.zeros(0, NUM_CLASSES, requires_grad=True)
-    target = torch.zeros(0, dtype=torch.int64)
-    loss = ops.sigmoid_focal_loss(logits, target, 2.0, 0.25, None, 'sum')
-    loss.backward()
-    assert loss.item() == 0
-    assert logits.grad is not None
-    assert logits.grad.shape == (0, NUM_CLASSES)
-
-
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs CUDA')
 def test_cuda_gives_the_same() -> None:
     args = (2.0, 0.25, None, 'sum')

@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.support.bilinear import sample_with_border
+
 ops = pytest.importorskip('mmcv.ops')
 torchvision_ops = pytest.importorskip('torchvision.ops')
 
@@ -33,20 +35,6 @@ def make_rois(dtype: torch.dtype = torch.float64) -> Tensor:
     )
 
 
-def bilinear(image: Tensor, y: float, x: float) -> Tensor:
-    """Return the (C,) value of ``image (C, H, W)``; 0 beyond one cell."""
-    height, width = image.shape[1:]
-    if not (-1 <= y <= height and -1 <= x <= width):
-        return image.new_zeros(image.shape[0])
-    y, x = (min(max(v, 0), n - 1) for v, n in ((y, height), (x, width)))
-    y0, x0 = int(y), int(x)
-    y1, x1 = min(y0 + 1, height - 1), min(x0 + 1, width - 1)
-    dy, dx = y - y0, x - x0
-    top = image[:, y0, x0] * (1 - dx) + image[:, y0, x1] * dx
-    bottom = image[:, y1, x0] * (1 - dx) + image[:, y1, x1] * dx
-    return top * (1 - dy) + bottom * dy
-
-
 def roi_align_by_definition(
     features: Tensor, rois: Tensor, ratio: int, aligned: bool
 ) -> Tensor:
@@ -63,10 +51,14 @@ def roi_align_by_definition(
         for i in range(SIZE[0]):
             for j in range(SIZE[1]):
                 samples = [
-                    bilinear(
+                    sample_with_border(
                         features[int(index)],
-                        y1 + step_y * (i + (a + 0.5) / ny),
-                        x1 + step_x * (j + (b + 0.5) / nx),
+                        features.new_tensor(
+                            y1 + step_y * (i + (a + 0.5) / ny)
+                        ),
+                        features.new_tensor(
+                            x1 + step_x * (j + (b + 0.5) / nx)
+                        ),
                     )
                     for a in range(ny)
                     for b in range(nx)
@@ -131,19 +123,6 @@ def test_gradcheck(aligned: bool) -> None:
     assert torch.autograd.gradcheck(
         lambda x: align(x, make_rois(), 2, aligned), (features,)
     )
-
-
-def test_memory_layout_does_not_matter() -> None:
-    features, rois = make_features(), make_rois()
-    nhwc = features.clone(memory_format=torch.channels_last)
-    nhwc.requires_grad_()
-    out = align(nhwc, rois)
-    assert torch.equal(out, align(features, rois))
-    # (R, C, h, w) -> (R, C, w, h): an output gradient that is not contiguous
-    out.transpose(2, 3).square().sum().backward()
-    plain = features.clone().requires_grad_()
-    align(plain, rois).square().sum().backward()
-    assert torch.equal(nhwc.grad, plain.grad)
 
 
 @pytest.mark.usefixtures('mmcv_lite')

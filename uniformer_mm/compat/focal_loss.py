@@ -1,4 +1,4 @@
-"""``sigmoid_focal_loss_forward`` and ``..._backward`` of ``mmcv._ext``.
+"""``sigmoid_focal_loss_*`` and ``softmax_focal_loss_*`` of ``mmcv._ext``.
 
 Sources: Lin et al., "Focal Loss for Dense Object Detection",
 https://arxiv.org/abs/1708.02002; the calls in ``mmcv/ops/focal_loss.py``
@@ -8,9 +8,10 @@ https://arxiv.org/abs/1708.02002; the calls in ``mmcv/ops/focal_loss.py``
     other:   loss = -(1 - alpha) * p^gamma * log(1 - p)
 
 Both are one formula in q, the probability given to the truth, and its
-log-odds (x or -x), because 1 - sigmoid(x) = sigmoid(-x). Types below float32
-are computed in float32. NOTE: mmcv cuts log() off at float32's smallest
-normal number; here it is exact.
+log-odds (x or -x), because 1 - sigmoid(x) = sigmoid(-x). With softmax there is
+the loss of the target class alone. Types below float32 are computed in
+float32. NOTE: with sigmoid, mmcv cuts log() off at float32's smallest normal
+number; here it is exact.
 """
 
 from __future__ import annotations
@@ -72,6 +73,69 @@ def sigmoid_focal_loss_backward(
     slope = rest.pow(gamma) * (gamma * q * logsigmoid(log_odds) - rest)
     factor = _factor(truth, weight, alpha)
     grad_input.copy_(sign * factor * slope)
+
+
+def softmax_focal_loss_forward(
+    softmax: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    output: Tensor,
+    *,
+    gamma: float,
+    alpha: float,
+) -> None:
+    """Overwrite ``output (N,)`` with the loss of each sample.
+
+    Args:
+        softmax: ``(N, C)`` probabilities, any floating type.
+        target: int64 class of each sample, ``(N,)``. Outside of [0, C - 1]
+            the loss is 0. NOTE: mmcv reads behind the end of a row for C.
+        weight: ``(C,)`` weights, each for the samples of one target class;
+            an empty tensor means none.
+        output: the result, of the type of ``softmax``.
+        gamma: focusing exponent, >= 0.
+        alpha: factor of the loss.
+    """
+    p, log_p, factor = _of_target(softmax, target, weight, alpha)
+    output.copy_(-factor * (1 - p).pow(gamma) * log_p)
+
+
+def softmax_focal_loss_backward(
+    softmax: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    buff: Tensor,  # noqa: ARG001 (mmcv's signature)
+    grad_input: Tensor,
+    *,
+    gamma: float,
+    alpha: float,
+) -> None:
+    """Overwrite ``grad_input (N, C)`` with d loss / d logits.
+
+    The caller multiplies by the gradient of the loss. ``buff`` is memory for
+    mmcv's kernels, ignored; the other arguments are those of
+    :func:`softmax_focal_loss_forward`.
+    """
+    p, log_p, factor = _of_target(softmax, target, weight, alpha)
+    rest = 1 - p
+    slope = gamma * rest.pow(gamma - 1) * p * log_p - rest.pow(gamma)
+    x = to_kernel_dtype(softmax)
+    grad_input.copy_((factor * slope)[:, None] * (_one_hot(target, x) - x))
+
+
+def _of_target(
+    softmax: Tensor, target: Tensor, weight: Tensor, alpha: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return ``(N,)`` probabilities, their logarithms, and factors."""
+    x = to_kernel_dtype(softmax)
+    exists = (target >= 0) & (target < x.shape[1])
+    index = target.where(exists, 0)
+    p = x.gather(1, index[:, None])[:, 0]
+    factor = alpha * exists.to(x)
+    if weight.numel() > 0:
+        factor = factor * weight.to(x)[index]
+    # softmax rounds small probabilities to 0
+    return p, p.clamp(min=torch.finfo(x.dtype).tiny).log(), factor
 
 
 def _one_hot(target: Tensor, logits: Tensor) -> Tensor:

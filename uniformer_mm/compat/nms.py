@@ -1,4 +1,4 @@
-"""``nms`` and ``softnms`` of ``mmcv._ext``.
+"""``nms``, ``softnms`` and ``nms_match`` of ``mmcv._ext``.
 
 Sources: the calls in ``mmcv/ops/nms.py`` (mmcv 2.1.0, Apache-2.0); Bodla et
 al., "Soft-NMS -- Improving Object Detection With One Line of Code",
@@ -114,6 +114,30 @@ def softnms(
     dets[: len(kept), :4] = boxes[kept]
     dets[: len(kept), 4] = torch.from_numpy(score)[kept].to(dets)
     return kept
+
+
+def nms_match(dets: Tensor, *, iou_threshold: float) -> list[list[int]]:
+    """Non-maximum suppression that tells which boxes each kept one drops.
+
+    Args:
+        dets: ``(N, 5)`` CPU tensor, boxes and scores.
+        iou_threshold: a box belongs to the best kept one whose IoU with it is
+            at least this.
+
+    Returns:
+        A list per kept box, by falling score: its index, then those of the
+        boxes that it drops, by falling score.
+    """
+    table = to_kernel_dtype(dets.detach())
+    box = table[:, :4].numpy()
+    rest = table[:, 4].sort(0, descending=True)[1].numpy()
+    matches = []
+    while len(rest):
+        best, rest = rest[0], rest[1:]
+        overlaps = _iou(box[best], box[rest], 0) >= iou_threshold
+        matches.append([int(best), *rest[overlaps].tolist()])
+        rest = rest[~overlaps]
+    return matches
 
 
 def _iou(box: FloatArray, others: FloatArray, offset: int) -> FloatArray:

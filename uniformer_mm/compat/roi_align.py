@@ -11,8 +11,10 @@ computed in float32 and rounded once.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
+from uniformer_mm.compat.sampling import NOWHERE
 from uniformer_mm.compat.torchvision_ops import (
     to_kernel_dtype,
     torchvision_ops,
@@ -58,7 +60,7 @@ def roi_align_forward(
     x = to_kernel_dtype(features)
     pooled = torchvision_ops().roi_align(
         x,
-        rois.to(x.dtype),
+        _readable(rois.to(x.dtype)),
         spatial_scale,
         aligned_height,
         aligned_width,
@@ -94,7 +96,7 @@ def roi_align_backward(
     grad_input.copy_(
         torchvision_ops()._roi_align_backward(
             grad,
-            rois.to(grad.dtype),
+            _readable(rois.to(grad.dtype)),
             spatial_scale,
             aligned_height,
             aligned_width,
@@ -103,6 +105,17 @@ def roi_align_backward(
             aligned,
         )
     )
+
+
+def _readable(rois: Tensor) -> Tensor:
+    """Return ``rois`` with those of nan or infinite corners out of the map.
+
+    torchvision reads anywhere in memory for them. Outside of the map, values
+    are 0.
+    """
+    known = rois[:, 1:].isfinite().all(1, keepdim=True)
+    boxes = rois[:, 1:].masked_fill(~known, NOWHERE)
+    return torch.cat([rois[:, :1], boxes], 1)
 
 
 def _check_pool_mode(pool_mode: int) -> None:

@@ -1,4 +1,8 @@
-"""Access to torchvision's operators, imported at the first use."""
+"""Access to torchvision's operators, imported with ``mmcv.ops``.
+
+Not at the first use: that may lie in a trace, where torchvision can't be
+imported.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +11,33 @@ from typing import Any
 import torch
 from torch import Tensor
 
+FAULT: Exception | None = None
+"""Why the operators are not there, for who comes to need them."""
+try:
+    import torchvision  # noqa: F401
+# A torchvision built for another torch raises RuntimeError ("operator
+# torchvision::nms does not exist") while it is imported.
+except (ImportError, RuntimeError) as error:
+    FAULT = error
+
 
 def torchvision_ops() -> Any:
     """Return ``torch.ops.torchvision`` with its operators registered.
 
     Raises:
         ImportError: torchvision is missing or was built for another torch.
+        RuntimeError: It was built for another CUDA.
     """
-    try:
-        import torchvision  # noqa: F401
-    # A torchvision built for another torch raises RuntimeError ("operator
-    # torchvision::nms does not exist") while it is imported.
-    except (ImportError, RuntimeError) as error:
-        release = torch.__version__.partition('+')[0]
-        raise ImportError(
-            'the replacement of mmcv._ext needs the torchvision release that '
-            f'matches torch {release}; install it, for instance with "pip '
-            f'install --upgrade torchvision torch=={release}" ({error})'
-        ) from error
-    return torch.ops.torchvision
+    if FAULT is None:
+        return torch.ops.torchvision
+    if hasattr(torch.ops.torchvision, 'nms'):
+        raise FAULT  # not for want of operators
+    release = torch.__version__.partition('+')[0]
+    raise ImportError(
+        'the replacement of mmcv._ext needs the torchvision release that '
+        f'matches torch {release}; install it, for instance with "pip '
+        f'install --upgrade torchvision torch=={release}" ({FAULT})'
+    ) from FAULT
 
 
 def to_kernel_dtype(tensor: Tensor) -> Tensor:
