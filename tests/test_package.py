@@ -1,12 +1,10 @@
-"""The package as a whole: imports, the wheel, the version."""
+"""The package as a whole: what it needs, the wheel, the version."""
 
 from __future__ import annotations
 
-import ast
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,84 +21,7 @@ from tests.support.installs import (
     site_packages,
 )
 
-PACKAGE = ROOT / 'uniformer_mm'
 HOSTS = {'mmdet', 'mmseg', 'mmpose', 'mmaction', 'mmpretrain', 'mmcv'}
-
-# What each part may import of ours (docs/design.md, "Modules"): the longest
-# name that fits a file counts.
-MODELS = {'checks', 'fast.path', 'models'}
-ALLOWED = {
-    'checks': set(),
-    'registry': set(),
-    'toy_data': {'toy_data'},
-    'analysis': {'analysis'},
-    'compat': {'compat'},
-    'fast': {'fast'},
-    'fast.path': set(),
-    'fast.kinds': {'fast.path'},
-    'models': MODELS,
-    'models.specs': {'checks'},
-    'models.arguments': {'checks'},
-    'models.form': set(),
-    'models.recompute': {'fast.path'},
-    'models.layers': {'fast.path'},
-    'models.attention': {'fast.path'},
-    'models.blocks': {'fast.path', 'models.attention', 'models.layers'},
-    'deployed': {'deployed', 'fast', 'models'},
-    'backbones': {'backbones', 'models', 'registry'},
-    'engine': {'engine', 'registry'},
-    'necks': {'backbones', 'checks', 'necks', 'registry'},
-    'transforms': {'checks', 'registry', 'transforms'},
-    'weights': {'weights', 'registry', 'models'},
-    '__init__': {'backbones', 'compat', 'deployed', 'engine'},
-}
-# The models, and what makes them fast and final, need torch alone.
-PORTABLE = {'checks', 'deployed', 'fast', 'models'}
-
-
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
-    """Yield (module, at module level) of every import in ``path``."""
-    tree = ast.parse(path.read_text())
-    inner = {
-        node
-        for scope in ast.walk(tree)
-        if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef)
-        for node in ast.walk(scope)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, node not in inner
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f'{path} imports relatively'
-            if node.module == 'uniformer_mm':
-                for alias in node.names:
-                    yield f'uniformer_mm.{alias.name}', node not in inner
-            else:
-                yield node.module or '', node not in inner
-
-
-FILES = sorted(PACKAGE.rglob('*.py'))
-
-
-@pytest.mark.parametrize(
-    'path', FILES, ids=lambda p: p.relative_to(ROOT).as_posix()
-)
-def test_imports_point_one_way(path: Path) -> None:
-    part = '.'.join(path.relative_to(PACKAGE).with_suffix('').parts)
-    rules = [p for p in ALLOWED if f'{part}.'.startswith(f'{p}.')]
-    portable = part.split('.')[0] in PORTABLE
-    for name, at_top in imports(path):
-        head, _, rest = name.partition('.')
-        assert not (at_top and head in HOSTS), f'{path} imports {name}'
-        if portable and head != 'uniformer_mm':
-            stdlib = head in sys.stdlib_module_names
-            assert stdlib or head == 'torch', f'{path} imports {name}'
-        if head == 'uniformer_mm' and rest and rules:
-            allowed = ALLOWED[max(rules, key=len)]
-            assert any(f'{rest}.'.startswith(f'{a}.') for a in allowed), (
-                f'{path} imports {name}'
-            )
 
 
 def run_python(code: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -184,7 +105,7 @@ import torch, mmcv.ops, uniformer_mm
 from mmengine import Config
 import subprocess, sys
 name = 'detection/uniformer_maskrcnn.py'
-words = [sys.executable, '-m', 'uniformer_mm.cli', 'config', name]
+words = [sys.executable, '-m', 'uniformer_mm', 'config', name]
 path = subprocess.run(words, capture_output=True, text=True).stdout.strip()
 print(uniformer_mm.__file__)
 print(path)
@@ -230,3 +151,13 @@ def test_mim_downloads_a_model_of_the_wheel(
     assert done.returncode == 0, done.stderr
     config = Config.fromfile(tmp_path / f'{name}.py')
     assert config.model.backbone.type == 'uniformer_mm.UniFormer'
+
+
+def test_mim_says_where_other_weights_of_the_wheel_are(
+    wheel_python: Path, tmp_path: Path
+) -> None:
+    name = 'mask-rcnn_uniformer-s-h14_1x_coco'
+    words = ('download', 'uniformer_mm', '--config', name)
+    done = run(wheel_python, tmp_path, '-m', 'mim', *words, '--dest', '.')
+    assert done.returncode == 1
+    assert f"'not a link: run uniformer-mm download {name} and" in done.stderr

@@ -16,7 +16,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from uniformer_mm import engine
     from uniformer_mm.backbones import (
         ARCHS,
         ArchSpec,
@@ -24,7 +23,10 @@ if TYPE_CHECKING:
         UniFormerClassifier,
         UniFormerLight,
     )
+    from uniformer_mm.backbones.pretrained import from_pretrained
     from uniformer_mm.deployed import deploy
+    from uniformer_mm.swap import swap_backbone
+    from uniformer_mm.weights.load import load_backbone
 
 __version__ = version('uniformer_mm')
 __all__ = [
@@ -35,8 +37,17 @@ __all__ = [
     'UniFormerLight',
     '__version__',
     'deploy',
-    'engine',
+    'from_pretrained',
+    'load_backbone',
+    'swap_backbone',
 ]
+# What is not loaded with the package -> where it is.
+_LATER = {
+    'deploy': 'uniformer_mm.deployed',
+    'from_pretrained': 'uniformer_mm.backbones.pretrained',
+    'load_backbone': 'uniformer_mm.weights.load',
+    'swap_backbone': 'uniformer_mm.swap',
+}
 
 
 def register() -> bool:
@@ -53,9 +64,9 @@ def register() -> bool:
 
 
 def __getattr__(name: str) -> Any:
-    if name == 'deploy':
-        return import_module('uniformer_mm.deployed').deploy
-    if name in __all__ and name != 'engine':
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    if name in __all__:
         place = 'backbones' if register() else 'models'
         return getattr(import_module(f'uniformer_mm.{place}'), name)
     try:

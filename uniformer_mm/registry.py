@@ -6,16 +6,7 @@ this module by its scope, and ``locations`` on the first look-up.
 
 from __future__ import annotations
 
-from mmengine.registry import HOOKS as MMENGINE_HOOKS
-from mmengine.registry import MODELS as MMENGINE_MODELS
-from mmengine.registry import (
-    OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
-)
-from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
-from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
-from mmengine.registry import (
-    WEIGHT_INITIALIZERS as MMENGINE_WEIGHT_INITIALIZERS,
-)
+from mmengine import registry
 from mmengine.registry import Registry
 
 __all__ = [
@@ -27,43 +18,22 @@ __all__ = [
     'WEIGHT_INITIALIZERS',
 ]
 
-MODELS = Registry(
-    'model',
-    parent=MMENGINE_MODELS,
-    scope='uniformer_mm',
-    locations=[
-        'uniformer_mm.backbones',
-        'uniformer_mm.necks',
-        'uniformer_mm.transforms',
-    ],
+
+def _child(parent: Registry, *modules: str) -> Registry:
+    """Return a registry below ``parent``, filled by modules of ours."""
+    return Registry(
+        parent.name,
+        parent=parent,
+        scope='uniformer_mm',
+        locations=[f'uniformer_mm.{module}' for module in modules],
+    )
+
+
+MODELS = _child(registry.MODELS, 'backbones', 'necks', 'transforms')
+TRANSFORMS = _child(registry.TRANSFORMS, 'transforms')
+HOOKS = _child(registry.HOOKS, 'engine')
+RUNNERS = _child(registry.RUNNERS, 'engine')
+OPTIM_WRAPPER_CONSTRUCTORS = _child(
+    registry.OPTIM_WRAPPER_CONSTRUCTORS, 'engine'
 )
-TRANSFORMS = Registry(
-    'transform',
-    parent=MMENGINE_TRANSFORMS,
-    scope='uniformer_mm',
-    locations=['uniformer_mm.transforms'],
-)
-HOOKS = Registry(
-    'hook',
-    parent=MMENGINE_HOOKS,
-    scope='uniformer_mm',
-    locations=['uniformer_mm.engine'],
-)
-RUNNERS = Registry(
-    'runner',
-    parent=MMENGINE_RUNNERS,
-    scope='uniformer_mm',
-    locations=['uniformer_mm.engine'],
-)
-OPTIM_WRAPPER_CONSTRUCTORS = Registry(
-    'optimizer wrapper constructor',
-    parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
-    scope='uniformer_mm',
-    locations=['uniformer_mm.engine'],
-)
-WEIGHT_INITIALIZERS = Registry(
-    'weight initializer',
-    parent=MMENGINE_WEIGHT_INITIALIZERS,
-    scope='uniformer_mm',
-    locations=['uniformer_mm.weights.load'],
-)
+WEIGHT_INITIALIZERS = _child(registry.WEIGHT_INITIALIZERS, 'weights.load')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from mmengine.model import BaseModule
@@ -18,7 +19,27 @@ from uniformer_mm.registry import MODELS
 __all__ = ['UniFormer', 'UniFormerClassifier', 'UniFormerLight']
 
 
-class _Configured:
+class _Pretrained:
+    """Has the constructor from weights; before all others in bases."""
+
+    @classmethod
+    def from_pretrained(
+        cls, source: str | os.PathLike[str], **arguments: Any
+    ) -> Any:
+        """Build the model that a weight file holds, and load it strictly.
+
+        See ``uniformer_mm.from_pretrained`` for arguments and errors.
+
+        Examples:
+            >>> model = UniFormer.from_pretrained(
+            ...     'uniformer-small_in1k', attention='hybrid')
+        """
+        from uniformer_mm.backbones.pretrained import from_pretrained
+
+        return from_pretrained(source, model_type=cls, **arguments)
+
+
+class _Configured(_Pretrained):
     """A plain backbone that MMEngine initialises; before the two in bases."""
 
     def __init__(
@@ -74,7 +95,7 @@ class UniFormerLight(_Configured, models.UniFormerLight, BaseModule):
 
 
 @MODELS.register_module()
-class UniFormerClassifier(models.UniFormerClassifier, BaseModule):
+class UniFormerClassifier(_Pretrained, models.UniFormerClassifier, BaseModule):
     """``uniformer_mm.models.UniFormerClassifier``, with ``init_cfg``.
 
     Args:

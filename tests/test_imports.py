@@ -1,0 +1,113 @@
+"""What each file of the package may import, and that the documents say so."""
+
+from __future__ import annotations
+
+import graphlib
+import sys
+
+import pytest
+
+from tools import module_table
+from tools.generated import filled
+
+HOSTS = {'mmdet', 'mmseg', 'mmpose', 'mmaction', 'mmpretrain', 'mmcv'}
+# File or folder -> what of ours it may import, at module level or later; the
+# longest name that fits a file counts, and what is allowed is used.
+ALLOWED = {
+    '__init__': {'backbones', 'deployed', 'swap', 'weights.load'},
+    '__main__': set(),
+    'analysis': {'analysis', 'hosts'},
+    'backbones': {'backbones', 'models', 'registry'},
+    'backbones.pretrained': {'backbones', 'deployed', 'models', 'weights'},
+    'checks': set(),
+    'cli': {
+        'analysis',
+        'backbones',
+        'cli',
+        'doctor',
+        'hosts',
+        'swap',
+        'toy_data',
+        'weights',
+    },
+    'compat': {'compat'},
+    'deployed': {'deployed', 'fast', 'models'},
+    'doctor': {'compat.missing_ops', 'doctor', 'hosts'},
+    'doctor.probe': set(),
+    'engine': {'checks', 'engine', 'registry'},
+    'fast': {'fast'},
+    'fast.kinds': {'fast.path'},
+    'fast.path': set(),
+    'hosts': set(),
+    'models': {'checks', 'models'},
+    'models.arguments': {'checks'},
+    'models.attention': {'fast.path'},
+    'models.blocks': {'fast.path', 'models.attention', 'models.layers'},
+    'models.form': set(),
+    'models.layers': {'fast.path'},
+    'models.light_blocks': {'fast.path', 'models'},
+    'models.recompute': {'fast.path'},
+    'models.specs': {'checks'},
+    'necks': {'backbones.init_cfg', 'checks', 'necks', 'registry'},
+    'registry': set(),
+    'swap': {'hosts', 'models.specs', 'swap', 'weights.zoo'},
+    'toy_data': {'checks', 'toy_data'},
+    'transforms': {'checks', 'hosts', 'registry', 'transforms'},
+    'weights': {'deployed', 'hosts', 'models', 'registry', 'weights'},
+}
+# The models, and what makes them fast and final, need torch alone.
+PORTABLE = {'checks', 'deployed', 'fast', 'models'}
+FILES = module_table.parts()
+
+
+def within(name: str, part: str) -> bool:
+    return f'{name}.'.startswith(f'{part}.')
+
+
+def rule_of(name: str) -> str:
+    return max((p for p in ALLOWED if within(name, p)), key=len)
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_a_file_imports_what_its_rule_allows(name: str) -> None:
+    path = FILES[name]
+    allowed = ALLOWED[rule_of(name)]
+    for module, at_top in module_table.imports(path):
+        head, _, rest = module.partition('.')
+        assert not (at_top and head in HOSTS), f'{path} imports {module}'
+        if name.split('.')[0] in PORTABLE and head != 'uniformer_mm':
+            known = head in sys.stdlib_module_names or head == 'torch'
+            assert known, f'{path} imports {module}'
+        if head == 'uniformer_mm' and rest:
+            assert any(within(rest, a) for a in allowed), (
+                f'{path} imports {module}'
+            )
+
+
+def test_nothing_is_allowed_that_is_not_used() -> None:
+    used: dict[str, set[str]] = {rule: set() for rule in ALLOWED}
+    for name, path in FILES.items():
+        for at_top in (True, False):
+            used[rule_of(name)] |= set(module_table.ours(path, at_top=at_top))
+    spare = {
+        (rule, part)
+        for rule, allowed in ALLOWED.items()
+        for part in allowed
+        if not any(within(other, part) for other in used[rule])
+    }
+    assert not spare
+
+
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    graph = {
+        name: [*module_table.ours(path, at_top=True)]
+        for name, path in FILES.items()
+    }
+    order = list(graphlib.TopologicalSorter(graph).static_order())
+    assert set(FILES) <= set(order)
+
+
+def test_the_table_of_modules_is_current() -> None:
+    path = module_table.DESIGN
+    text = filled(path, module_table.TOOL, module_table.table())
+    assert text == path.read_text(), f'run `python -m {module_table.TOOL}`'

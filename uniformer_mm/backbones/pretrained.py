@@ -1,0 +1,149 @@
+"""Models as a weight file says, with its weights: ``from_pretrained``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from uniformer_mm.backbones.uniformer import (
+    UniFormer,
+    UniFormerClassifier,
+    UniFormerLight,
+)
+from uniformer_mm.deployed import deploy
+from uniformer_mm.models.specs import ARCHS
+from uniformer_mm.weights.identity import HEADS
+from uniformer_mm.weights.load import Found, find_weights, load_backbone
+
+__all__ = ['from_pretrained']
+
+LOADING = ('inflation', 'new_gains', 'stem_channels')
+TOLD = ('arch', 'num_classes', 'token_labeling')
+
+
+def from_pretrained(
+    source: str | os.PathLike[str],
+    *,
+    model_type: type[Any] | None = None,
+    head_dim: int | None = None,
+    ema: bool | None = None,
+    **arguments: Any,
+) -> Any:
+    """Build the backbone that a weight file holds, and load it strictly.
+
+    ``UniFormer.from_pretrained`` and those of the other classes are this, for
+    their class.
+
+    Args:
+        source (str | PathLike): A name of the catalogue (``uniformer-mm
+            weights``), a path, a URL or ``hf-hub:OWNER/NAME``.
+        model_type (type | None): ``UniFormer``, ``UniFormerLight``,
+            ``UniFormerClassifier`` or a class below them. Defaults to None:
+            the backbone that the file is of.
+        head_dim (int | None): Channels per head, for files the catalogue does
+            not know; it can't be seen in them. Defaults to None: the
+            catalogue's, else the arch's own, of which a warning tells.
+        ema (bool | None): As in ``load_backbone``. Defaults to None.
+        **arguments (Any): Further ones of the class, such as ``attention`` or
+            ``out_indices``, and of ``load_backbone``. What the file tells
+            (arch, ``ndim``, ``in_channels``, ``split``, stem, gains, classes,
+            whether it is deployed) need not be given; ``ndim=3`` inflates
+            image weights.
+
+    Returns:
+        UniFormer | UniFormerLight | UniFormerClassifier: In eval mode.
+
+    Raises:
+        FileNotFoundError, OSError: The file is not there or can't be fetched.
+        TypeError: An argument that the class does not know, or that the file
+            tells.
+        ValueError: It is no UniFormer file, or one of another class.
+    """
+    told = [name for name in TOLD if name in arguments]
+    if told:
+        raise TypeError(
+            f'{told} of a pretrained model are what its file says; for other '
+            'ones build the model, then call load_backbone(model, source)'
+        )
+    found = find_weights(source, ema=ema)
+    kind = (UniFormer, UniFormerLight)[found.identity.spec.light]
+    model_type = model_type or kind
+    classifies = issubclass(model_type, UniFormerClassifier)
+    if not classifies and not issubclass(model_type, kind):
+        raise ValueError(
+            f'{found.file.path.name} holds a {kind.__name__}: call '
+            f'{kind.__name__}.from_pretrained, not that of '
+            f'{model_type.__name__}'
+        )
+    loading = {k: arguments.pop(k) for k in LOADING if k in arguments}
+    arguments = {**_architecture(found, head_dim), **arguments}
+    model: Any
+    if classifies:
+        heads = _heads(found)
+        model = model_type(
+            num_classes=found.identity.num_classes,
+            token_labeling=found.identity.token_labeling,
+            **arguments,
+        )
+        for name, value in heads.items():
+            model.get_parameter(name).data.copy_(value)
+        backbone: Any = model.backbone
+    else:
+        model = backbone = model_type(**arguments)
+    if found.identity.deployed:
+        deploy(model.eval())
+    load_backbone(backbone, found, head_dim=head_dim, **loading)
+    # The weights are there: no ``init_weights`` shall start them anew.
+    model.is_init = backbone.is_init = True
+    return model.eval()
+
+
+def _architecture(found: Found, head_dim: int | None) -> dict[str, Any]:
+    """Arguments of a backbone that the file and the catalogue tell.
+
+    Raises:
+        ValueError: Nobody tells ``head_dim``.
+    """
+    identity, entry = found.identity, found.entry
+    name = entry.arch if entry else next(iter(identity.archs), None)
+    head_dim = found.head_dim or head_dim
+    if name is None and head_dim is None:
+        raise ValueError(
+            f'{found.file.path.name} is of no known variant, and head_dim can '
+            'not be seen in weights: pass head_dim=, the channels per head '
+            'that it was trained with'
+        )
+    spec = ARCHS[name] if name else identity.spec
+    changes: dict[str, Any] = {}
+    if head_dim not in (None, spec.head_dim):
+        changes['head_dim'] = head_dim
+    gains = identity.spec.layer_scale
+    if [gain > 0 for gain in gains] != [gain > 0 for gain in spec.layer_scale]:
+        changes['layer_scale'] = gains
+    told: dict[str, Any] = {
+        'arch': replace(spec, params=None, **changes) if changes else spec,
+        'ndim': identity.ndim,
+        'in_channels': identity.in_channels,
+    }
+    flags = ('split', 'temporal_stride_std')
+    return told | {flag: True for flag in flags if getattr(identity, flag)}
+
+
+def _heads(found: Found) -> dict[str, Tensor]:
+    """What of a classifier's file is not its backbone.
+
+    Raises:
+        ValueError: It is no classifier's.
+    """
+    kind = found.identity.kind
+    if kind != 'classifier':
+        raise ValueError(
+            f'{found.file.path.name} holds {kind} weights, without the head '
+            'of a classifier: call from_pretrained of UniFormer or '
+            'UniFormerLight'
+        )
+    is_head = HEADS['classifier'].match
+    return {key: v for key, v in found.file.state.items() if is_head(key)}
