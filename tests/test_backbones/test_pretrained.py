@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.support.golden import GoldenCase, backbone_of, build, every_case
-from tests.support.official_weights import filled
+from tests.support.official_weights import as_recognizer, filled
 from uniformer_mm import (
     UniFormer,
     UniFormerClassifier,
@@ -119,6 +119,16 @@ def test_weights_stay_when_mmengine_initialises(save: Save) -> None:
     model.init_weights()
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name]), name
+
+
+def test_a_recognizer_of_mmaction_gives_a_classifier(tmp_path: Path) -> None:
+    golden = GoldenCase('video_small')
+    path = tmp_path / 'recognizer.pth'
+    torch.save({'state_dict': as_recognizer(filled(golden.name))}, path)
+    model = UniFormerClassifier.from_pretrained(path, head_dim=64)
+    with torch.no_grad():
+        logits = model(golden.input())
+    assert golden.relative_error('eval0', logits) <= 1e-4
 
 
 def test_a_class_below_ours_is_built(save: Save) -> None:

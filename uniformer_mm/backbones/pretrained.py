@@ -133,17 +133,20 @@ def _architecture(found: Found, head_dim: int | None) -> dict[str, Any]:
 
 
 def _heads(found: Found) -> dict[str, Tensor]:
-    """What of a classifier's file is not its backbone.
+    """What of a classifier's file is not its backbone, by our names.
 
     Raises:
-        ValueError: It is no classifier's.
+        ValueError: It is no classifier's, nor a recognizer's of mmaction.
     """
     kind = found.identity.kind
-    if kind != 'classifier':
+    if kind not in ('classifier', 'recognizer'):
         raise ValueError(
             f'{found.file.path.name} holds {kind} weights, without the head '
             'of a classifier: call from_pretrained of UniFormer or '
             'UniFormerLight'
         )
-    is_head = HEADS['classifier'].match
-    return {key: v for key, v in found.file.state.items() if is_head(key)}
+    named = {
+        key.replace('cls_head.fc_cls.', 'head.'): value
+        for key, value in found.file.state.items()
+    }
+    return {k: v for k, v in named.items() if HEADS['classifier'].match(k)}
