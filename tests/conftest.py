@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import torch
 
 from tests.support.golden import GoldenCase
+from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
 
 # Folder -> the marker of all its tests.
 MARKERS = {'test_hosts': 'hosts', 'test_configs': 'configs'}
@@ -25,6 +27,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def golden(request: pytest.FixtureRequest) -> GoldenCase:
     """The case named by indirect parametrization."""
     return GoldenCase(request.param)
+
+
+@pytest.fixture(scope='module')
+def few_shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy data set with a handful of images and clips."""
+    root = tmp_path_factory.mktemp('data') / 'toy'
+    spec = ToyDataSpec(train=4, val=2, train_clips=4, val_clips=2)
+    make_toy_data(root, spec)
+    return root
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,10 @@ from mmengine import Config
 from mmengine.registry import RUNNERS
 
 from tests.support.official_weights import filled
-from tests.support.one_step import to_one_step_on_a_cpu
+from tests.support.one_step import to_one_small_step
 from uniformer_mm import UniFormer
 from uniformer_mm.cli.main import VERBS
 from uniformer_mm.hosts import HOSTS
-from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -44,15 +42,6 @@ def blocks(language: str, sign: str) -> list[Any]:
     return [pytest.param(text, id=name) for text, name in found.items()]
 
 
-@pytest.fixture(scope='module')
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp('data') / 'toy'
-    make_toy_data(
-        root, ToyDataSpec(train=4, val=2, train_clips=4, val_clips=2)
-    )
-    return root
-
-
 @pytest.fixture(autouse=True, scope='module')
 def weights(
     tmp_path_factory: pytest.TempPathFactory,
@@ -69,7 +58,7 @@ def weights(
 
 @pytest.mark.parametrize('text', blocks('python', '^_base_ ='))
 @pytest.mark.hosts
-def test_a_config_trains(text: str, data: Path, tmp_path: Path) -> None:
+def test_a_config_trains(text: str, few_shapes: Path, tmp_path: Path) -> None:
     """From the weights it names, in the host whose config it is over."""
     file = tmp_path / 'config.py'
     file.write_text(text)
@@ -77,10 +66,7 @@ def test_a_config_trains(text: str, data: Path, tmp_path: Path) -> None:
     if find_spec(host) is None:
         pytest.skip(f'{host} is not installed')
     config = Config.fromfile(file)
-    import_module(f'tests.support.small_{HOSTS[host].folder}').shrink(
-        config, data
-    )
-    to_one_step_on_a_cpu(config)
+    to_one_small_step(config, HOSTS[host].folder, few_shapes)
     config.work_dir = str(tmp_path)
     runner = RUNNERS.build({'type': 'Runner', **config})
     runner.train()

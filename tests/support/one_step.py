@@ -1,12 +1,19 @@
-"""Any host's config made to train for one step, on a CPU."""
+"""Any host's config made small, to train for one step on a CPU."""
 
 from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
 
 from mmengine import Config
 
 
-def to_one_step_on_a_cpu(config: Config) -> None:
-    """Change what any host's config needs, to run here."""
+def to_one_small_step(config: Config, task: str, data: Path) -> None:
+    """Point ``config`` at the toy data in ``data``, and let it run here.
+
+    ``task`` is the folder of configs of its host.
+    """
+    import_module(f'tests.support.small_{task}').shrink(config, data)
     wrapper = config.optim_wrapper
     if wrapper.get('type') == 'AmpOptimWrapper':  # MMEngine's needs a GPU
         wrapper.type = 'OptimWrapper'

@@ -7,7 +7,6 @@ always, the others are slow together.
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,8 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import Tensor
 
-from tests.support.one_step import to_one_step_on_a_cpu
+from tests.support.one_step import to_one_small_step
 from tests.support.recipe import config_names, load_config
-from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
 
 HOSTS = {
     'detection': 'mmdet',
@@ -57,15 +55,6 @@ def cases() -> list[Any]:
     ]
 
 
-@pytest.fixture(scope='module')
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp('data') / 'toy'
-    make_toy_data(
-        root, ToyDataSpec(train=4, val=2, train_clips=4, val_clips=2)
-    )
-    return root
-
-
 class Before(Hook):
     """Keep the weights from before the training."""
 
@@ -78,14 +67,13 @@ class Before(Hook):
 
 @pytest.mark.parametrize(('task', 'name'), cases())
 def test_one_step_and_an_evaluation(
-    task: str, name: str, data: Path, tmp_path: Path
+    task: str, name: str, few_shapes: Path, tmp_path: Path
 ) -> None:
     if find_spec(HOSTS[task]) is None:
         pytest.skip(f'{HOSTS[task]} is not installed')
     config = load_config(task, name)
-    import_module(f'tests.support.small_{task}').shrink(config, data)
     config.model.backbone.init_cfg = None
-    to_one_step_on_a_cpu(config)
+    to_one_small_step(config, task, few_shapes)
     config.work_dir = str(tmp_path)
     config.experiment_name = f'{name}-{tmp_path.name}'
     assert config.runner_type == 'uniformer_mm.DataCheckRunner'

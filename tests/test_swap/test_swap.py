@@ -14,11 +14,10 @@ from mmengine import Config
 from mmengine.registry import RUNNERS, DefaultScope
 
 from tests.support.official_weights import filled
-from tests.support.one_step import to_one_step_on_a_cpu
+from tests.support.one_step import to_one_small_step
 from tests.support.small import tensors_of
 from uniformer_mm.hosts import HOSTS
 from uniformer_mm.swap import TiedBackboneError, make_swap
-from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
 
 pytestmark = pytest.mark.hosts
 
@@ -280,18 +279,12 @@ STEPS = {
 }
 
 
-@pytest.fixture(scope='module')
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp('data') / 'toy'
-    make_toy_data(
-        root, ToyDataSpec(train=4, val=2, train_clips=4, val_clips=2)
-    )
-    return root
-
-
 @pytest.mark.parametrize('name', STEPS)
 def test_a_swapped_config_trains(
-    name: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    few_shapes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     host = need(name)
     arguments = {'init_cfg': None, **STEPS[name]}
@@ -303,10 +296,7 @@ def test_a_swapped_config_trains(
     swap = make_swap(name, **arguments)
     assert swap.host == host
     config = read(swap.text(), tmp_path)
-    import_module(f'tests.support.small_{HOSTS[host].folder}').shrink(
-        config, data
-    )
-    to_one_step_on_a_cpu(config)
+    to_one_small_step(config, HOSTS[host].folder, few_shapes)
     config.work_dir = str(tmp_path)
     runner = RUNNERS.build({'type': 'Runner', **config})
     backbone = runner.model.backbone
