@@ -119,6 +119,9 @@ class FallbackFinder:
         for finder in sys.meta_path:
             if finder is FallbackFinder or finder is ReplacementFinder:
                 continue
+            # Finders older than Python 3.4 have no such method.
+            if not hasattr(finder, 'find_spec'):
+                continue
             spec = finder.find_spec(name, path, target)
             if spec is not None and spec.loader is not None:
                 loader: Any = _FallbackLoader(spec.loader)

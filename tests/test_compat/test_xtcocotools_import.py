@@ -94,6 +94,22 @@ assert ours is sys.modules['xtcocotools._mask']
     assert done.stdout.strip() == '_mask.py'
 
 
+def test_a_finder_of_the_old_protocol_is_passed_over(
+    run_python: RunPython, tmp_path: Path
+) -> None:
+    site = make_original(tmp_path / 'site', WORKS)
+    code = """
+import sys, warnings
+warnings.simplefilter('ignore')
+class Old:
+    def find_module(self, name, path=None):
+        return None
+sys.meta_path.insert(0, Old())
+"""
+    done = run_python('-c', code + USE, PYTHONPATH=site)
+    assert done.stdout.strip() == '_mask.py', done.stderr
+
+
 @pytest.mark.parametrize('fault', WAYS_TO_BREAK)
 def test_the_off_switch_leaves_the_original_broken(
     run_python: RunPython, tmp_path: Path, fault: str
