@@ -10,14 +10,14 @@
 # Environment variables:
 #   UNIFORMER_MM_VENV      virtual environment to make or use (.venv)
 #   UNIFORMER_MM_PYTHON    Python to make it with (the first suitable one)
-#   UNIFORMER_MM_LOCK      pinned set (requirements/lock-torch2.9.txt)
+#   UNIFORMER_MM_LOCK      pinned set (the one of requirements/ for that Python)
 #   UNIFORMER_MM_WORK_DIR  where training writes (work_dirs/quickstart)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 export PYTHONWARNINGS=${PYTHONWARNINGS:-ignore:pkg_resources:UserWarning}
 venv=${UNIFORMER_MM_VENV:-.venv}
-lock=${UNIFORMER_MM_LOCK:-requirements/lock-torch2.9.txt}
+lock=${UNIFORMER_MM_LOCK:-} # else by the version of Python
 work_dir=${UNIFORMER_MM_WORK_DIR:-work_dirs/quickstart}
 disk_gib=12 # 7 for the environment, the rest for pip's downloads
 
@@ -30,7 +30,7 @@ die() {
 usage() { sed -n '2,/^set/ s/^# \{0,1\}//p' "${BASH_SOURCE[0]##*/}"; }
 
 find_python() { # prints the first Python that can make the environment
-  local candidates=(python3.11 python3.10 python3 python) candidate found seen
+  local candidates=(python3 python3.1{3,2,1,0} python) candidate found seen
   local way='Install one (Debian: apt install python3.11-venv), or name it in
 UNIFORMER_MM_PYTHON.'
   if [[ -x $venv/bin/python ]]; then
@@ -43,14 +43,14 @@ UNIFORMER_MM_PYTHON.'
   for candidate in "${candidates[@]}"; do
     found=$(describe_python "$candidate")
     case $found in
-      3.10 | 3.11)
+      3.10 | 3.11 | 3.12 | 3.13)
         command -v "$candidate"
         return
         ;;
     esac
     seen+=" $candidate ($found)"
   done
-  die "needs Python 3.10 or 3.11 with its venv module; tried:$seen. $way"
+  die "needs Python 3.10 to 3.13 with its venv module; tried:$seen. $way"
 }
 
 describe_python() { # prints its version, or what keeps it from being used
@@ -96,7 +96,7 @@ install_lock() { # PART LOCK: unless the stamp of PART says it is there
 
 check_online() {
   local pip words cause
-  pip=$(grep '^pip==' "$lock") || die "$lock pins no pip"
+  pip=$(grep -o '^pip==[^ ]*' "$lock") || die "$lock pins no pip"
   # pip's last words, "no matching distribution", hide those on the connection.
   words=$("$venv/bin/python" -m pip install --quiet --retries 1 --timeout 10 \
     --disable-pip-version-check "$pip" 2>&1) || {
@@ -121,10 +121,12 @@ install_project() { # editable; again when what it copies or its place changed
 setup() {
   [[ $(uname -sm) == 'Linux x86_64' ]] || die 'the pinned set is for Linux' \
     "x86-64, this is $(uname -sm); README.md shows the installation by hand."
+  local python version
+  python=$(find_python)
+  version=$(describe_python "$python")
+  lock=${lock:-requirements/lock-py${version/./}.txt}
   [[ -f $lock ]] || die "no pinned set $lock"
   if [[ ! -f $venv/.installed-stack ]]; then
-    local python
-    python=$(find_python)
     check_disk
     say "making $venv with $("$python" --version) ($python)"
     # Until it can be filled, a new one goes again, however this ends.

@@ -1,27 +1,30 @@
 #!/usr/bin/env bash
 # Makes every lock in this folder anew (needs uv: pip install uv).
-#   lock-torch2.9.txt   default: resolved for Python 3.10, installs on 3.11 too
-#   lock-torch2.15.txt  the newest torch, Python 3.11
-#   lock-dev.txt        test and lint tools, to install on top of either
+#   lock-pyXYZ.txt     for one Python, with the newest torch that it has
+#   lock-torch2.9.txt  torch 2.9; resolved for Python 3.10, installs up to 3.13
+#   lock-oldest.txt    the oldest of all that is supported, with NumPy 1
+#   lock-dev.txt       test and lint tools, to install on top of any of them
 set -euo pipefail
 cd "$(dirname "$0")"
 
-resolve() { # OUTPUT PYTHON REQUIREMENT...
+resolve() { # OUTPUT PYTHON [OPTION...], requirements from stdin
   local output=$1 python=$2
   shift 2
-  printf '%s\n' "$@" | uv pip compile - --override overrides.txt \
+  uv pip compile - "$@" --override overrides.txt \
     --only-binary :all: --python-version "$python" \
     --python-platform x86_64-unknown-linux-gnu --upgrade --quiet \
-    --no-annotate --custom-compile-command 'bash requirements/lock.sh' \
-    --output-file "$output"
+    --no-annotate --generate-hashes --output-file "$output" \
+    --custom-compile-command 'bash requirements/lock.sh'
 }
 
-mapfile -t stack < stack.in
-resolve lock-torch2.9.txt 3.10 torch==2.9.1 torchvision==0.24.1 "${stack[@]}"
-resolve lock-torch2.15.txt 3.11 torch==2.15.0 torchvision==0.29.2 "${stack[@]}"
-mapfile -t dev < dev.in
-resolve lock-dev.txt 3.10 "${dev[@]}" -c lock-torch2.9.txt
+for python in 3.10 3.11 3.12 3.13; do
+  printf '%s\n' torch torchvision | cat - stack.in |
+    resolve "lock-py${python/./}.txt" "$python"
+done
+printf '%s\n' torch==2.9.1 torchvision==0.24.1 | cat - stack.in |
+  resolve lock-torch2.9.txt 3.10
+printf '%s\n' torch==2.5.1 torchvision==0.20.1 'numpy<2' | cat - stack.in |
+  sed 's/^mmengine==[^ ]*/mmengine==0.10.4/' | resolve lock-oldest.txt 3.10
 # What a stack has is not named again, so that no pin of it is moved.
-pins=$(grep == lock-torch2.9.txt)
-tools=$(grep -vxF "$pins" lock-dev.txt)
-printf '%s\n' "$tools" > lock-dev.txt
+mapfile -t has < <(sed -n 's/^\([^ =]*\)==.*/--no-emit-package=\1/p' lock-py310.txt)
+resolve lock-dev.txt 3.10 --constraint lock-py310.txt "${has[@]}" < dev.in

@@ -89,7 +89,7 @@ def test_pythons_that_will_not_do_are_told_apart(tmp_path: Path) -> None:
         )
         assert_refused(
             done,
-            'needs Python 3.10 or 3.11 with its venv module; tried: '
+            'needs Python 3.10 to 3.13 with its venv module; tried: '
             f'{python} ({what}). UNIFORMER_MM_PYTHON names it: name another',
         )
         assert not (tmp_path / 'venv').exists()
@@ -111,9 +111,9 @@ def test_a_python_that_lacks_venv(tmp_path: Path) -> None:
 def test_an_environment_of_a_python_out_of_range(tmp_path: Path) -> None:
     """The variable to blame is that of the environment, not of Python."""
     (tmp_path / 'venv' / 'bin').mkdir(parents=True)
-    python = script(tmp_path / 'venv' / 'bin' / 'python', 'echo 3.13')
+    python = script(tmp_path / 'venv' / 'bin' / 'python', 'echo 3.14')
     done = quickstart(tmp_path / 'venv', 'setup')
-    assert_refused(done, f'tried: {python} (3.13). Remove {python.parents[1]}')
+    assert_refused(done, f'tried: {python} (3.14). Remove {python.parents[1]}')
     assert 'UNIFORMER_MM_VENV' in done.stderr
     assert 'UNIFORMER_MM_PYTHON' not in done.stderr
 
@@ -175,7 +175,9 @@ def test_the_project_is_installed_again_after_edits(tmp_path: Path) -> None:
     (source / 'lock.txt').touch()
     bin_dir = tmp_path / 'venv' / 'bin'
     bin_dir.mkdir(parents=True)
-    script(bin_dir / 'python', 'echo "$@" >>calls')
+    script(
+        bin_dir / 'python', '[ "$1" = -c ] && echo 3.11 || echo "$@" >>calls'
+    )
     stamp = f'{hashlib.sha256().hexdigest()}  lock.txt'
     (tmp_path / 'venv' / '.installed-stack').write_text(stamp)
     variables = {

@@ -60,6 +60,8 @@ def register() -> bool:
         import_module(f'uniformer_mm.{name}')
     checkpoints = import_module('uniformer_mm.compat.checkpoints')
     checkpoints.allow_mmengine_checkpoints()
+    removed = import_module('uniformer_mm.compat.find_loader')
+    removed.supply_find_loader()
     return True
 
 

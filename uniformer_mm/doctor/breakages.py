@@ -196,7 +196,8 @@ KNOWN = (
     ),
     Breakage(
         'python release',
-        'Use Python 3.10 or 3.11.',
+        'Use Python 3.10 to 3.13. With 3.14 all was seen to run; newer ones '
+        'were not tried.',
         'find_loader',
         lambda facts: not (3, 10) <= release(facts.python) < (3, 14),
     ),

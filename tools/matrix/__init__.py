@@ -1,0 +1,1 @@
+"""The environments that the suite is run in, and what came out."""
