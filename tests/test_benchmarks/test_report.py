@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import matplotlib
 import pytest
 
 from benchmarks import report
@@ -154,8 +155,11 @@ def test_what_is_out_of_date_is_told_and_written(
 
 
 def test_the_report_is_up_to_date() -> None:
+    made = f'Matplotlib v{matplotlib.__version__},'
     for path, text in outputs().items():
         message = f'{path} is stale: run `python -m benchmarks.report`'
+        if path.suffix == '.svg' and made not in path.read_text():
+            continue  # other releases place things differently
         assert path.read_text() == text, message
     plots = {path for path in outputs() if path.parent.name == 'plots'}
     assert set((HERE / 'plots').glob('*')) == plots

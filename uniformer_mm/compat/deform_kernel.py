@@ -68,11 +68,13 @@ def gradients(
 ) -> list[Tensor]:
     """Return the gradients of features, weight, offset, mask and bias."""
     inputs = _kernel_inputs(features, weight, offset, mask, bias)
-    grads: list[Tensor] = list(
-        torchvision_ops()._deform_conv2d_backward(
-            to_kernel_dtype(grad_output), *inputs, *geometry
+    # Under autocast torchvision 0.29 sums up those of weights in bfloat16.
+    with torch.autocast(grad_output.device.type, enabled=False):
+        grads: list[Tensor] = list(
+            torchvision_ops()._deform_conv2d_backward(
+                to_kernel_dtype(grad_output), *inputs, *geometry
+            )
         )
-    )
     grads[2] = _without_outer_edge(
         grads[2], inputs[2], weight.shape[2:], geometry
     )

@@ -80,9 +80,9 @@ def _write(path: Path, frames: list[Array]) -> None:
     for frame in frames:
         writer.write(frame)
     writer.release()
-    # OpenCV reports neither a missing codec nor a full disk.
+    # OpenCV reports neither a missing codec nor a full disk; -1 is no video.
     reader = cv2.VideoCapture(str(path))
-    written = int(reader.get(cv2.CAP_PROP_FRAME_COUNT))
+    written = max(0, int(reader.get(cv2.CAP_PROP_FRAME_COUNT)))
     reader.release()
     if written != len(frames):
         raise OSError(
