@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import cv2
 import numpy as np
 import pytest
 from mmengine import Config
@@ -16,14 +17,15 @@ from uniformer_mm.toy_data import CLASSES
 
 SHRINK = 6  # 800 px are 133 px: a little more than the toy images have
 SMALL = 200  # px; what is below stays as it is
-SIZES = ('scale', 'scales', 'crop_size')
+STRIDE = 32  # px
+SIZES = ('scale', 'scales', 'crop_size', 'img_scale', 'size')
 # Pascal VOC's names, for shapes.
 VOC = dict(zip(CLASSES, ('aeroplane', 'bicycle', 'bird'), strict=True))
 
 
 def shrink(config: Config, data: Path) -> None:
     """Point ``config`` at the toy data set in ``data``, and make it small."""
-    if config.val_evaluator.type == 'LVISMetric':
+    if 'LVISMetric' in str(config.val_evaluator):
         pytest.importorskip('lvis')
         # The package of that name on PyPI is of the time of this alias.
         np.float = float  # type: ignore[attr-defined]
@@ -37,28 +39,57 @@ def shrink(config: Config, data: Path) -> None:
             loader.dataset = dataset = dataset.datasets[0]
         shrink_sizes(dataset.pipeline)
         ours = 'train' if split == 'train' else 'val'
+        if dataset.type == 'CocoPanopticDataset':
+            load_without_panopticapi(dataset.pipeline)
         dataset.update(AS_FORMAT[dataset.type](data, ours))
+    of_coco = 'CocoMetric' in str(config.val_evaluator)
     for evaluator in (config.val_evaluator, config.test_evaluator):
+        if isinstance(evaluator, list):  # of panoptic ones, and of masks
+            evaluator[:] = [e for e in evaluator if e.type == 'CocoMetric']
+            (evaluator,) = evaluator
         if evaluator.type == 'LVISMetric':
             evaluator.ann_file = str(data / 'annotations/lvis_val.json')
         elif evaluator.type == 'CocoMetric':
             evaluator.ann_file = str(data / 'annotations/instances_val.json')
-            give_classes(config.model.roi_head, len(CLASSES))
-    train, test = config.model.train_cfg, config.model.test_cfg
-    train.rpn_proposal.max_per_img = test.rpn.max_per_img = 50
+    shrink_model(config.model, len(CLASSES) if of_coco else None)
+
+
+def shrink_model(model: Any, classes: int | None) -> None:
+    """Give it few regions or queries, and ``classes`` if the metric asks."""
+    shrink_sizes(model.data_preprocessor.get('batch_augments') or ())
+    if 'num_queries' in model:
+        model.num_queries = 20
+    if 'panoptic_head' in model:
+        shrink_mask2former(model, classes)
+        return
     # An untrained detector is sure of nothing.
+    train, test = model.get('train_cfg'), model.test_cfg
+    if 'roi_head' not in model:
+        test.update(max_per_img=20, score_thr=0.0)
+        model.bbox_head.num_classes = classes
+        return
+    if classes:
+        boxes = model.roi_head.bbox_head
+        for box in boxes if isinstance(boxes, list) else [boxes]:
+            box.num_classes = classes
+        model.roi_head.mask_head.num_classes = classes
+    train.rpn_proposal.max_per_img = test.rpn.max_per_img = 50
     test.rcnn.update(max_per_img=20, score_thr=0.0)
     rcnns = train.rcnn if isinstance(train.rcnn, list) else [train.rcnn]
     for rcnn in rcnns:
         rcnn.sampler.num = 32
 
 
-def give_classes(roi_head: Any, number: int) -> None:
-    """The metric knows as many classes as the annotations."""
-    boxes = roi_head.bbox_head
-    for box in boxes if isinstance(boxes, list) else [boxes]:
-        box.num_classes = number
-    roi_head.mask_head.num_classes = number
+def shrink_mask2former(model: Any, things: int) -> None:
+    """Few queries and points; of stuff there is the background."""
+    head = model.panoptic_head
+    stuff = min(head.num_stuff_classes, 1)
+    for part in (head, model.panoptic_fusion_head):
+        part.update(num_things_classes=things, num_stuff_classes=stuff)
+    head.loss_cls.class_weight = [1.0] * (things + stuff) + [0.1]
+    head.num_queries = 20
+    model.train_cfg.num_points = 100
+    model.test_cfg.max_per_image = 20
 
 
 def shrink_sizes(pipeline: Iterable[Any]) -> None:
@@ -77,7 +108,11 @@ def divided(size: Any) -> Any:
     """Sizes divided, in tuples and lists of them too."""
     if isinstance(size, (tuple, list)):
         return type(size)(divided(part) for part in size)
-    return size // SHRINK if size > SMALL else size
+    if size <= SMALL:
+        return size
+    # Pyramids that add up their maps want multiples of the largest stride.
+    small = size // SHRINK
+    return small if size % STRIDE else max(small // STRIDE, 1) * STRIDE
 
 
 def as_coco(data: Path, split: str) -> dict[str, Any]:
@@ -87,6 +122,28 @@ def as_coco(data: Path, split: str) -> dict[str, Any]:
         'data_prefix': {'img': f'{split}/'},
         'metainfo': {'classes': CLASSES},
     }
+
+
+def as_panoptic(data: Path, split: str) -> dict[str, Any]:
+    """Write the classes of pixels beside the shapes; stuff comes last."""
+    folder = data / 'semantic' / split
+    folder.mkdir(parents=True, exist_ok=True)
+    for mask in (data / 'masks' / split).glob('*.png'):
+        classes = cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)
+        # The background is 0 there, and after the shapes here.
+        shifted = np.where(classes == 0, len(CLASSES), classes - 1)
+        cv2.imwrite(str(folder / mask.name), shifted)
+    images = {'img': f'{split}/', 'seg': f'semantic/{split}/'}
+    ours = {'type': 'CocoDataset', 'data_prefix': images}
+    return as_coco(data, split) | ours
+
+
+def load_without_panopticapi(pipeline: Iterable[Any]) -> None:
+    """Load boxes, masks and classes of pixels from files of their own."""
+    parts = ('with_bbox', 'with_mask', 'with_seg')
+    for step in pipeline:
+        if step.type == 'LoadPanopticAnnotations':
+            step.update(type='LoadAnnotations', **dict.fromkeys(parts, True))
 
 
 def as_lvis(data: Path, split: str) -> dict[str, Any]:
@@ -150,6 +207,7 @@ def as_voc(data: Path, split: str) -> dict[str, Any]:
 
 AS_FORMAT = {
     'CocoDataset': as_coco,
+    'CocoPanopticDataset': as_panoptic,
     'LVISV1Dataset': as_lvis,
     'VOCDataset': as_voc,
 }

@@ -9,7 +9,7 @@ from typing import Any
 from mmengine import Config
 
 SIDE = 64  # px, of the shorter side of crops
-SIZES = ('scale', 'crop_size', 'size')
+SIZES = ('scale', 'scales', 'max_size', 'crop_size', 'size')
 
 
 def shrink(config: Config, data: Path) -> None:
@@ -22,6 +22,9 @@ def shrink(config: Config, data: Path) -> None:
     ):
         preprocessor.size = divided(preprocessor.size, factor)
     shrink_sizes(config.tta_pipeline, factor)
+    if config.model.decode_head.type == 'Mask2FormerHead':
+        config.model.decode_head.update(num_queries=20)
+        config.model.decode_head.train_cfg.update(num_points=100)
     for split in ('train', 'val', 'test'):
         loader = config[f'{split}_dataloader']
         # Two: batch norm of a map pooled to one pixel needs them to train.
@@ -58,5 +61,7 @@ def shrink_sizes(pipeline: Iterable[Any], factor: int) -> None:
                 step[name] = divided(step[name], factor)
 
 
-def divided(size: Iterable[int], factor: int) -> tuple[int, ...]:
+def divided(size: Any, factor: int) -> Any:
+    if isinstance(size, int):
+        return size // factor
     return tuple(part // factor for part in size)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.heads import HEADS
 from tests.support.recipe import (
     build,
     changes,
@@ -34,6 +35,7 @@ OTHERS = {
         'uniformer_cascade_toy',
         'uniformer_maskrcnn',
         'uniformer_maskrcnn_toy',
+        *HEADS['detection'],
     },
     'segmentation': {
         'semantic-fpn_uniformer-s-h14_40k_voc12aug',
@@ -41,11 +43,13 @@ OTHERS = {
         'upernet_uniformer-s-h14_custom',
         'uniformer_fpn_toy',
         'uniformer_upernet_toy',
+        *HEADS['segmentation'],
     },
     'pose': {
         'td-hm_uniformer-s_210e_custom-256x192',
         'uniformer_pose_toy',
         'uniformer-b_pose_toy',
+        *HEADS['pose'],
     },
     'action': {
         'tsn_uniformer-s_8_100e_k400',

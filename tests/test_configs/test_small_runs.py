@@ -8,6 +8,7 @@ always, the others are slow together.
 from __future__ import annotations
 
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import Tensor
 
+from tests.support.heads import HEADS, NEED_MMDET
 from tests.support.one_step import to_one_small_step
 from tests.support.recipe import config_names, load_config
 
@@ -38,6 +40,7 @@ ALWAYS = {
     'uniformer-s_16x4_110e_k400',
     'uniformer-s_16_60e_sthv1_prek400',
     'uniformer-xxs_4_110e_k400-128',
+    *chain.from_iterable(HEADS.values()),
 }
 
 
@@ -69,8 +72,9 @@ class Before(Hook):
 def test_one_step_and_an_evaluation(
     task: str, name: str, few_shapes: Path, tmp_path: Path
 ) -> None:
-    if find_spec(HOSTS[task]) is None:
-        pytest.skip(f'{HOSTS[task]} is not installed')
+    for host in (HOSTS[task], *(['mmdet'] if name in NEED_MMDET else [])):
+        if find_spec(host) is None:
+            pytest.skip(f'{host} is not installed')
     config = load_config(task, name)
     config.model.backbone.init_cfg = None
     to_one_small_step(config, task, few_shapes)
