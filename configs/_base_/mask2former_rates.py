@@ -1,6 +1,6 @@
-# What Mask2Former's authors give a transformer below it: a tenth of the learning
-# rate, and no decay of norms. MMEngine takes the longest key that is in the
-# name of a parameter, so that 'norm' alone would lose to 'backbone'.
+# What Mask2Former's authors give a transformer below it: a tenth of the
+# learning rate, and no decay of norms. MMEngine takes the longest key that is
+# in the name of a parameter, so that 'norm' alone would lose to 'backbone'.
 custom_keys = {
     f'backbone.{part}norm': dict(lr_mult=0.1, decay_mult=0.0)
     for part in (

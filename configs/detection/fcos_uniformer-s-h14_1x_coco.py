@@ -1,9 +1,9 @@
-# FCOS with its later improvements (centre sampling, GIoU), 12 epochs: mmdet's
-# recipe with our backbone, and the optimizer of the paper's detectors.
+# FCOS with its later improvements (centre sampling, GIoU). The schedule is its
+# authors', 12 epochs, the optimizer that of the paper's detectors.
 _base_ = [
     'mmdet::fcos/fcos_r50-caffe_fpn_gn-head-center-normbbox-centeronreg-'
     'giou_1x_coco.py',
-    '../_base_/uniformer-s.py',
+    '../_base_/detection/uniformer-s-h14.py',
     '../_base_/runtime.py',
 ]
 
@@ -16,12 +16,8 @@ model = dict(
     backbone=dict(
         _delete_=True,
         **_base_.uniformer_s,
-        attention='hybrid',
-        window_size=14,
         out_indices=(1, 2, 3),
-        drop_path_rate=0.2,
         norm_eval=True,  # 2 images per GPU
-        with_cp=[0, 0, 8, 0],  # all of stage 3
     ),
     neck=dict(in_channels=[128, 320, 512], start_level=0),
 )

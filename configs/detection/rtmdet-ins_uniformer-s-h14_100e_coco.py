@@ -1,8 +1,8 @@
-# RTMDet-Ins-l, 100 epochs: mmdet's recipe for masks with our backbone, and the
-# norms and the schedule that mmdet gives RTMDet on Swin.
+# RTMDet-Ins-l, which adds masks. The norms and the schedule are those that
+# mmdet has for RTMDet on Swin, 100 epochs.
 _base_ = [
     'mmdet::rtmdet/rtmdet-ins_l_8xb32-300e_coco.py',
-    '../_base_/uniformer-s.py',
+    '../_base_/detection/uniformer-s-h14.py',
     '../_base_/runtime.py',
 ]
 
@@ -16,11 +16,7 @@ model = dict(
     backbone=dict(
         _delete_=True,
         **_base_.uniformer_s,
-        attention='hybrid',
-        window_size=14,
         out_indices=(1, 2, 3),
-        drop_path_rate=0.2,
-        with_cp=[0, 0, 8, 0],  # all of stage 3
     ),
     neck=dict(in_channels=[128, 320, 512], norm_cfg=group_norm),
     bbox_head=dict(norm_cfg=group_norm),

@@ -1,5 +1,5 @@
-# CID, which finds people and their keypoints at once (bottom-up): mmpose's
-# recipe with our backbone and AdamW.
+# CID, bottom-up: it finds people and their keypoints at once. Its authors'
+# schedule, with AdamW for Adam.
 _base_ = [
     'mmpose::body_2d_keypoint/cid/coco/'
     'cid_hrnet-w32_8xb20-140e_coco-512x512.py',

@@ -1,6 +1,6 @@
-# RTMPose, that is, SimCC: mmpose's recipe with our backbone, without blur and
-# holes in the images, which need the package albumentations. Needs mmdet
-# beside mmpose.
+# RTMPose, which is SimCC with more in the head; needs mmdet beside mmpose. Its
+# authors' recipe, without the blur and the holes in images for which they use
+# the package albumentations.
 _base_ = [
     'mmpose::body_2d_keypoint/rtmpose/coco/'
     'rtmpose-m_8xb256-420e_coco-256x192.py',

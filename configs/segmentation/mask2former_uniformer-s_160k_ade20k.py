@@ -1,5 +1,5 @@
-# Mask2Former: mmseg's recipe with our backbone, and a tenth of the learning
-# rate for it. Needs mmdet beside mmseg.
+# Mask2Former; needs mmdet beside mmseg. Its authors' recipe, with a tenth of
+# the learning rate for the backbone.
 _base_ = [
     'mmseg::mask2former/mask2former_r50_8xb2-160k_ade20k-512x512.py',
     '../_base_/uniformer-s.py',

@@ -1,5 +1,5 @@
-# SegFormer's head: its authors' recipe, which is UperNet's with ten times the
-# learning rate for the head, with our backbone.
+# SegFormer's head. Its authors' recipe, which is UperNet's with ten times the
+# learning rate for the head.
 _base_ = [
     'mmseg::_base_/models/segformer_mit-b0.py',
     '../_base_/segmentation/ade20k_aligned.py',

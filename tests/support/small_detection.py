@@ -15,7 +15,7 @@ from mmengine import Config
 
 from uniformer_mm.toy_data import CLASSES
 
-SHRINK = 6  # 800 px are 133 px: a little more than the toy images have
+SHRINK = 6  # 800 px are 128 px: as many as the toy images have
 SMALL = 200  # px; what is below stays as it is
 STRIDE = 32  # px
 SIZES = ('scale', 'scales', 'crop_size', 'img_scale', 'size')
@@ -25,10 +25,6 @@ VOC = dict(zip(CLASSES, ('aeroplane', 'bicycle', 'bird'), strict=True))
 
 def shrink(config: Config, data: Path) -> None:
     """Point ``config`` at the toy data set in ``data``, and make it small."""
-    if 'LVISMetric' in str(config.val_evaluator):
-        pytest.importorskip('lvis')
-        # The package of that name on PyPI is of the time of this alias.
-        np.float = float  # type: ignore[attr-defined]
     for split in ('train', 'val', 'test'):
         loader = config[f'{split}_dataloader']
         loader.batch_size = 2
@@ -42,16 +38,24 @@ def shrink(config: Config, data: Path) -> None:
         if dataset.type == 'CocoPanopticDataset':
             load_without_panopticapi(dataset.pipeline)
         dataset.update(AS_FORMAT[dataset.type](data, ours))
-    of_coco = 'CocoMetric' in str(config.val_evaluator)
-    for evaluator in (config.val_evaluator, config.test_evaluator):
-        if isinstance(evaluator, list):  # of panoptic ones, and of masks
-            evaluator[:] = [e for e in evaluator if e.type == 'CocoMetric']
-            (evaluator,) = evaluator
-        if evaluator.type == 'LVISMetric':
-            evaluator.ann_file = str(data / 'annotations/lvis_val.json')
-        elif evaluator.type == 'CocoMetric':
-            evaluator.ann_file = str(data / 'annotations/instances_val.json')
+    for name in ('val_evaluator', 'test_evaluator'):
+        config[name] = point_metric(config[name], data)
+    of_coco = config.test_evaluator.type == 'CocoMetric'
     shrink_model(config.model, len(CLASSES) if of_coco else None)
+
+
+def point_metric(evaluator: Any, data: Path) -> Any:
+    """Make the metric of boxes or masks read the toy annotations."""
+    if isinstance(evaluator, list):  # a panoptic one comes first
+        (evaluator,) = (e for e in evaluator if e.type == 'CocoMetric')
+    if evaluator.type == 'LVISMetric':
+        pytest.importorskip('lvis')
+        # The package of that name on PyPI is of the time of this alias.
+        np.float = float  # type: ignore[attr-defined]
+        evaluator.ann_file = str(data / 'annotations/lvis_val.json')
+    elif evaluator.type == 'CocoMetric':
+        evaluator.ann_file = str(data / 'annotations/instances_val.json')
+    return evaluator
 
 
 def shrink_model(model: Any, classes: int | None) -> None:
@@ -63,9 +67,9 @@ def shrink_model(model: Any, classes: int | None) -> None:
         shrink_mask2former(model, classes)
         return
     # An untrained detector is sure of nothing.
-    train, test = model.get('train_cfg'), model.test_cfg
+    unsure = {'max_per_img': 20, 'score_thr': 0.0}
     if 'roi_head' not in model:
-        test.update(max_per_img=20, score_thr=0.0)
+        model.test_cfg.update(unsure)
         model.bbox_head.num_classes = classes
         return
     if classes:
@@ -73,8 +77,9 @@ def shrink_model(model: Any, classes: int | None) -> None:
         for box in boxes if isinstance(boxes, list) else [boxes]:
             box.num_classes = classes
         model.roi_head.mask_head.num_classes = classes
+    train, test = model.train_cfg, model.test_cfg
     train.rpn_proposal.max_per_img = test.rpn.max_per_img = 50
-    test.rcnn.update(max_per_img=20, score_thr=0.0)
+    test.rcnn.update(unsure)
     rcnns = train.rcnn if isinstance(train.rcnn, list) else [train.rcnn]
     for rcnn in rcnns:
         rcnn.sampler.num = 32

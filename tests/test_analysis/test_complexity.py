@@ -202,6 +202,14 @@ def test_a_single_stage_detector(tmp_path: Path) -> None:
             r"kinds \['SingleStageDetector', 'TwoStageDetector'\], got DETR",
         ),
         (
+            'mmdet::mask2former/mask2former_r50_8xb2-lsj-50e_coco.py',
+            r"kinds \['SingleStageDetector', .*, got Mask2Former",
+        ),
+        (
+            'mmseg::mask2former/mask2former_r50_8xb2-160k_ade20k-512x512.py',
+            r"decode_head .* kinds \['BaseDecodeHead'\], got Mask2FormerHead",
+        ),
+        (
             'mmseg::point_rend/pointrend_r50_4xb2-80k_cityscapes-512x1024.py',
             r"kinds \['EncoderDecoder'\], got CascadeEncoderDecoder",
         ),

@@ -18,9 +18,20 @@ MASK_PROPOSALS = 100
 
 
 def _run_detector(meter: Meter, shape: tuple[int, ...]) -> None:
-    from mmdet.models.detectors import SingleStageDetector, TwoStageDetector
+    from mmdet.models.detectors import (
+        MaskFormer,
+        SingleStageDetector,
+        TwoStageDetector,
+    )
 
-    _check_kind(meter.model, SingleStageDetector, TwoStageDetector)
+    # Mask2Former, too, is a single-stage detector by its base class alone.
+    _check_kind(
+        'model',
+        meter.model,
+        SingleStageDetector,
+        TwoStageDetector,
+        but=MaskFormer,
+    )
     maps = meter.run_features(torch.empty(1, 3, *shape))
     if isinstance(meter.model, SingleStageDetector):
         meter.run('bbox_head', maps)
@@ -44,9 +55,13 @@ def _run_detector(meter: Meter, shape: tuple[int, ...]) -> None:
 
 
 def _run_segmentor(meter: Meter, shape: tuple[int, ...]) -> None:
+    from mmseg.models.decode_heads.decode_head import BaseDecodeHead
     from mmseg.models.segmentors import CascadeEncoderDecoder, EncoderDecoder
 
-    _check_kind(meter.model, EncoderDecoder, but=CascadeEncoderDecoder)
+    model: Any = meter.model
+    _check_kind('model', model, EncoderDecoder, but=CascadeEncoderDecoder)
+    # Mask2Former's head wants more than maps.
+    _check_kind('model.decode_head', model.decode_head, BaseDecodeHead)
     maps = meter.run_features(torch.empty(1, 3, *shape))
     meter.run('decode_head', maps)
 
@@ -54,7 +69,7 @@ def _run_segmentor(meter: Meter, shape: tuple[int, ...]) -> None:
 def _run_pose_estimator(meter: Meter, shape: tuple[int, ...]) -> None:
     from mmpose.models.pose_estimators import TopdownPoseEstimator
 
-    _check_kind(meter.model, TopdownPoseEstimator)
+    _check_kind('model', meter.model, TopdownPoseEstimator)
     maps = meter.run_features(torch.empty(1, 3, *shape))
     meter.run('head', maps)
 
@@ -62,7 +77,7 @@ def _run_pose_estimator(meter: Meter, shape: tuple[int, ...]) -> None:
 def _run_recognizer(meter: Meter, shape: tuple[int, ...]) -> None:
     from mmaction.models.recognizers import Recognizer2D, Recognizer3D
 
-    _check_kind(meter.model, Recognizer2D, Recognizer3D)
+    _check_kind('model', meter.model, Recognizer2D, Recognizer3D)
     frames, *sides = shape
     size: tuple[int, ...] = (1, 3, *shape)
     more: tuple[int, ...] = ()
@@ -76,13 +91,13 @@ def _run_recognizer(meter: Meter, shape: tuple[int, ...]) -> None:
 
 
 def _check_kind(
-    model: nn.Module, *kinds: type, but: type | tuple[()] = ()
+    name: str, part: nn.Module, *kinds: type, but: type | tuple[()] = ()
 ) -> None:
-    if not isinstance(model, kinds) or isinstance(model, but):
+    if not isinstance(part, kinds) or isinstance(part, but):
         names = [kind.__name__ for kind in kinds]
         raise ValueError(
-            f'model of the config must be of one of the kinds {names}, got '
-            f'{type(model).__name__}'
+            f'{name} of the config must be of one of the kinds {names}, got '
+            f'{type(part).__name__}'
         )
 
 
