@@ -21,6 +21,7 @@ HEADS = {
         'rtmpose_uniformer-s_420e_coco-256x192',
     ),
 }
+# Beside their own host.
 NEED_MMDET = {
     'mask2former_uniformer-s_160k_ade20k',
     'rtmpose_uniformer-s_420e_coco-256x192',

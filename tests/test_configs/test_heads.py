@@ -109,11 +109,9 @@ def test_images_are_whole_patches(task: str, name: str) -> None:
         'ori_shape': image.shape[:2],
     }
     with DefaultScope.overwrite_default_scope(config.default_scope):
-        data = Compose([s for s in pipeline if 'Load' not in s['type']])(
-            sample
-        )
+        changes = Compose([s for s in pipeline if 'Load' not in s['type']])
         processor = MODELS.build(config.model.data_preprocessor)
-    inputs = processor(pseudo_collate([data]))['inputs']
+    inputs = processor(pseudo_collate([changes(sample)]))['inputs']
     assert [side % 32 for side in inputs.shape[-2:]] == [0, 0]
 
 
@@ -121,18 +119,15 @@ def test_images_are_whole_patches(task: str, name: str) -> None:
 def test_rates(task: str, name: str) -> None:
     config = load(task, name)
     groups = parameter_groups(config, build(config))
-    wrapper = config.optim_wrapper.optimizer
-    head, *expected = RATES[name]
-    (last, *_) = [n for n in groups if n.endswith(head)]
-    block = 'backbone.blocks1.0'
-    names = last, f'{block}.norm1.weight', f'{block}.conv1.bias'
-    for name, factors in zip(
-        (*names, f'{block}.conv1.weight'), expected, strict=True
-    ):
-        rate, decay = factors
-        assert groups[name] == pytest.approx(
-            (wrapper.lr * rate, wrapper.weight_decay * decay)
-        ), name
+    optimizer = config.optim_wrapper.optimizer
+    ending, *expected = RATES[name]
+    head = next(n for n in groups if n.endswith(ending))
+    ours = ('norm1.weight', 'conv1.bias', 'conv1.weight')
+    parameters = [head, *(f'backbone.blocks1.0.{n}' for n in ours)]
+    for parameter, (rate, decay) in zip(parameters, expected, strict=True):
+        assert groups[parameter] == pytest.approx(
+            (optimizer.lr * rate, optimizer.weight_decay * decay)
+        ), parameter
 
 
 @pytest.mark.parametrize(
