@@ -80,11 +80,16 @@ class ReplacementFinder:
             return None
         from importlib.util import find_spec, spec_from_file_location
 
-        package = find_spec('uniformer_mm')
         source = None
-        # A folder without __init__.py has no origin.
-        if package is not None and package.origin is not None:
-            source = find_spec(REPLACEMENTS[name])
+        try:
+            package = find_spec('uniformer_mm')
+            # A folder without __init__.py has no origin.
+            if package is not None and package.origin is not None:
+                source = find_spec(REPLACEMENTS[name])
+        except ModuleNotFoundError as error:
+            # A part of the package is gone too where it was half removed.
+            if not (error.name or '').startswith('uniformer_mm.'):
+                raise
         if source is None or source.origin is None:
             from warnings import warn
 

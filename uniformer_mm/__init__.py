@@ -15,6 +15,8 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from uniformer_mm.doctor.advice import advise, warn_of_releases
+
 if TYPE_CHECKING:
     from uniformer_mm.backbones import (
         ARCHS,
@@ -51,14 +53,26 @@ _LATER = {
 
 
 def register() -> bool:
-    """Make MMEngine know all of ours; return whether MMEngine is there."""
+    """Make MMEngine know all of ours; return whether MMEngine is there.
+
+    Raises:
+        ImportError: MMEngine, or what it imports, is there and fails for a
+            reason that ``uniformer-mm doctor`` knows; the message has the fix.
+    """
     try:
         import_module('mmengine')
-    except ImportError:
-        return False
-    for name in ('backbones', 'engine'):
-        import_module(f'uniformer_mm.{name}')
-    checkpoints = import_module('uniformer_mm.compat.checkpoints')
+        for name in ('backbones', 'engine'):
+            import_module(f'uniformer_mm.{name}')
+        checkpoints = import_module('uniformer_mm.compat.checkpoints')
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == 'mmengine':
+            return False
+        known = advise(error)
+        if not known:
+            raise
+        raise ImportError(
+            f'uniformer_mm needs what fails here ({error})\n{known}'
+        ) from error
     checkpoints.allow_mmengine_checkpoints()
     removed = import_module('uniformer_mm.compat.find_loader')
     removed.supply_find_loader()
@@ -85,4 +99,5 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+warn_of_releases()
 register()

@@ -8,6 +8,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from uniformer_mm.doctor.advice import advise
+
 __all__ = ['EXTRAS', 'HOSTS', 'Host', 'advice', 'import_extra']
 
 
@@ -82,14 +84,22 @@ def import_extra(module: str) -> Any:
 
     Raises:
         ImportError: It is not installed, or it is and fails; the message says
-            which, and names the extra.
+            which, and names the extra, or the fix that is known.
     """
+    top = module.partition('.')[0]
     try:
         return import_module(module)
-    except ImportError as error:
-        top = module.partition('.')[0]
+    except Exception as error:
+        known = advise(error)
+        # Hosts raise all kinds of errors over an installation that is broken.
+        if not known and not isinstance(error, ImportError):
+            raise
         what = advice([top]) or (
-            f'{top} is installed, but this fails ({error}): see `uniformer-mm '
-            f"doctor`, or pip install 'uniformer_mm[{EXTRAS[top]}]'"
+            f'{top} is installed, but this fails ({error}): '
+            + (
+                known
+                or 'see `uniformer-mm doctor`, or pip install '
+                f"'uniformer_mm[{EXTRAS[top]}]'"
+            )
         )
         raise ImportError(f'{module} is needed here; {what}') from error

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 import uniformer_mm_autoload as autoload
-from tests.support.installs import RunPython
+from tests.support.installs import ROOT, RunPython
 
 USE_NMS = """
 import torch
@@ -190,6 +191,25 @@ def test_a_broken_package_breaks_its_users_but_not_torch(
     assert 'ImportError: broken on purpose' in done.stderr
 
 
+@pytest.mark.parametrize('left', ['', 'import uniformer_mm.compat'])
+def test_a_package_that_is_half_gone_has_no_replacements(
+    run_python: RunPython, tmp_path: Path, left: str
+) -> None:
+    make_module(tmp_path / 'site/uniformer_mm/__init__.py', left)
+    make_module(tmp_path / 'site/mmcv/__init__.py')
+    # The finder of an editable install knows the other half.
+    code = """
+import sys, torch
+from importlib.util import find_spec
+sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f)]
+print(find_spec('mmcv._ext'))
+"""
+    path = os.pathsep.join([str(tmp_path / 'site'), str(ROOT)])
+    done = run_python('-c', code, PYTHONPATH=path)
+    assert done.stdout == 'None\n', done.stderr
+    assert f'RuntimeWarning: {autoload.GONE}' in done.stderr
+
+
 def test_isolated_mode(run_python: RunPython) -> None:
     pytest.importorskip('mmcv')
     done = run_python('-I', '-c', USE_NMS)
@@ -258,8 +278,10 @@ raise RuntimeError('other CUDA')
 @pytest.mark.parametrize(
     ('torchvision', 'message'),
     [
-        ('import missing', 'the torchvision release that matches torch'),
-        (FOR_ANOTHER_TORCH, 'the torchvision release that matches torch'),
+        ('import missing', 'pip install --upgrade torchvision'),
+        (FOR_ANOTHER_TORCH, 'pip install --upgrade torchvision'),
+        ('import torchvision.none', 'pip install --upgrade torchvision'),
+        ('raise AttributeError("extension")', 'pip install --upgrade torch'),
         (FOR_ANOTHER_CUDA, 'RuntimeError: other CUDA'),
     ],
 )

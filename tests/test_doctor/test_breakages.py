@@ -9,7 +9,8 @@ from tests.support.doctor_facts import (
     OFF,
     facts_but,
 )
-from uniformer_mm.doctor.breakages import KNOWN, release
+from uniformer_mm.doctor.advice import explain
+from uniformer_mm.doctor.breakages import KNOWN
 from uniformer_mm.doctor.facts import MODULES, Facts
 
 
@@ -33,11 +34,6 @@ CASES = [
     ),
     (
         'replacements',
-        facts_but({'mmcv': NO_OPS}, {'torch': '2.4.1'}),
-        '(torch 2.4.1 reads no entry points): use torch >= 2.5.',
-    ),
-    (
-        'replacements',
         facts_but({'mmcv': NO_OPS}, entry_point=False),
         'install uniformer_mm with pip.',
     ),
@@ -52,9 +48,34 @@ CASES = [
         "pip install 'uniformer_mm[lite]'",
     ),
     (
+        'mmcv version',
+        facts_but(versions={'mmcv-full': '1.7.2'}, drop=('mmcv-lite',)),
+        'pip uninstall mmcv mmcv-lite',
+    ),
+    (
         'mmcv twice',
         facts_but(versions={'mmcv': '2.1.0'}),
         'pip uninstall -y mmcv mmcv-lite',
+    ),
+    *(
+        (
+            'mmcv twice',
+            facts_but({'mmdet': error}),
+            'pip uninstall -y mmcv mmcv-lite',
+        )
+        for error in (
+            "AttributeError: module 'mmcv' has no attribute '__version__'",
+            "ImportError: cannot import name 'ops' from 'mmcv' (unknown loc",
+            "ModuleNotFoundError: No module named 'mmcv'",
+        )
+    ),
+    (
+        'OpenCV twice',
+        facts_but(
+            {'cv2': "AttributeError: module 'cv2' has no attribute 'imread'"},
+            {'opencv-python': '4.11.0.86'},
+        ),
+        "pip install 'opencv-python-headless<4.12'.",
     ),
     (
         'compiled ops',
@@ -97,14 +118,45 @@ CASES = [
         "pip install 'setuptools>=70,<81'.",
     ),
     (
-        'numpy 2',
+        'numpy 1',
         facts_but(
-            {'xtcocotools': 'ValueError: numpy.dtype size changed, may'}
+            {
+                'cv2': 'ValueError: numpy.dtype size changed, may indicate '
+                'binary incompatibility. Expected 88 from C header'
+            }
         ),
-        "pip install 'numpy<2'",
+        'pip install --upgrade numpy',
     ),
-    ('python release', facts_but(python='3.9.18'), 'Use Python 3.10'),
-    ('python release', facts_but(python='3.14.0'), 'Use Python 3.10'),
+    *(
+        ('numpy 2', facts_but({'cv2': error}), "pip install 'numpy<2'")
+        for error in (
+            'ValueError: numpy.dtype size changed, may indicate binary '
+            'incompatibility. Expected 96 from C header, got 88',
+            'ImportError: A module that was compiled using NumPy 1.x cannot',
+            'ImportError: numpy.core.multiarray failed to import',
+            'AttributeError: _ARRAY_API not found',
+        )
+    ),
+    (
+        'releases',
+        facts_but(versions={'torch': '2.4.1'}),
+        "torch 2.4.1 is too old: pip install 'torch>=2.5'.",
+    ),
+    (
+        'releases',
+        facts_but(
+            {'mmdet': 'AssertionError: MMCV==2.1.0 is used but incompatible'},
+            {'mmdet': '2.28.2', 'mmpose': '2.0'},
+        ),
+        "mmdet 2.28.2 is too old: pip install 'mmdet>=3.3.0,<3.4'; "
+        "mmpose 2.0 is too new: pip install 'mmpose>=1.3.2,<1.4'.",
+    ),
+    (
+        'releases',
+        facts_but(python='3.14.0'),
+        'python 3.14.0 is too new: make an environment with Python '
+        '>=3.10,<3.14.',
+    ),
     (
         'pycocotools',
         facts_but(
@@ -116,6 +168,11 @@ CASES = [
         'libGL',
         facts_but({'cv2': 'libGL.so.1: cannot open shared object file'}),
         'opencv-python-headless',
+    ),
+    (
+        'Windows libraries',
+        facts_but({'cv2': 'ImportError: DLL load failed while importing cv2'}),
+        'Media Feature Pack',
     ),
     ('pip', facts_but({'mim': "No module named 'pip'"}), 'ensurepip'),
     (
@@ -139,12 +196,20 @@ def test_each_breakage_alone_gives_its_advice(
     advice = found(facts)
     assert list(advice) == [name]
     assert fix in advice[name]
+    for error in filter(None, facts.errors.values()):
+        assert explain(error, facts) == (name, advice[name])
 
 
 def test_every_known_breakage_has_a_case_and_a_name_of_its_own() -> None:
     names = [breakage.name for breakage in KNOWN]
     assert {name for name, _, _ in CASES} == set(names)
     assert len({*names, *MODULES}) == len(names) + len(MODULES)
+
+
+def test_replacements_need_a_torch_that_reads_entry_points() -> None:
+    facts = facts_but({'mmcv': NO_OPS}, {'torch': '2.4.1'})
+    advice = found(facts)['replacements']
+    assert '(torch 2.4.1 reads no entry points)' in advice
 
 
 @pytest.mark.parametrize(
@@ -155,9 +220,6 @@ def test_every_known_breakage_has_a_case_and_a_name_of_its_own() -> None:
             versions={'mmcv': '2.2.0'},
             drop=('mmcv-lite', 'mmdet', 'mmsegmentation', 'mmaction2'),
         ),
-        facts_but(
-            versions={'torch': '2.4.1', 'mmcv': '2.1.0'}, drop=('mmcv-lite',)
-        ),
         facts_but(versions={'click': '9.0'}, drop=('openmim',)),
         facts_but(python='3.12.1'),
         facts_but(env=OFF),
@@ -165,11 +227,3 @@ def test_every_known_breakage_has_a_case_and_a_name_of_its_own() -> None:
 )
 def test_what_breaks_nothing_is_no_breakage(facts: Facts) -> None:
     assert found(facts) == {}
-
-
-@pytest.mark.parametrize(
-    ('version', 'expected'),
-    [('2.9.1+cu128', (2, 9)), ('2.10.0', (2, 10)), ('9', (9,)), ('', ())],
-)
-def test_release(version: str, expected: tuple[int, ...]) -> None:
-    assert release(version) == expected

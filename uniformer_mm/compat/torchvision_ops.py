@@ -11,13 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from uniformer_mm.doctor.breakages import TORCHVISION
+from uniformer_mm.doctor.installation import installed
+
 FAULT: Exception | None = None
 """Why the operators are not there, for who comes to need them."""
 try:
     import torchvision  # noqa: F401
 # A torchvision built for another torch raises RuntimeError ("operator
-# torchvision::nms does not exist") while it is imported.
-except (ImportError, RuntimeError) as error:
+# torchvision::nms does not exist") while it is imported, and AttributeError
+# where that is tried again.
+except Exception as error:
     FAULT = error
 
 
@@ -32,11 +36,9 @@ def torchvision_ops() -> Any:
         return torch.ops.torchvision
     if hasattr(torch.ops.torchvision, 'nms'):
         raise FAULT  # not for want of operators
-    release = torch.__version__.partition('+')[0]
     raise ImportError(
-        'the replacement of mmcv._ext needs the torchvision release that '
-        f'matches torch {release}; install it, for instance with "pip '
-        f'install --upgrade torchvision torch=={release}" ({FAULT})'
+        f'the replacement of mmcv._ext needs torchvision ({FAULT})\n'
+        f'{TORCHVISION.text(installed())}'
     ) from FAULT
 
 

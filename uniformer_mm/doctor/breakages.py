@@ -8,95 +8,55 @@ fix. The checks are pure functions of :class:`Facts`.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from uniformer_mm.doctor.breakage import Breakage, is_seen, why_off
+from uniformer_mm.doctor.installation import OPENCV, UNCHECKED_LOAD, Facts
+from uniformer_mm.doctor.releases import MMCV, SUPPORTED, misfits, release
 
-from uniformer_mm.doctor.facts import AUTOLOAD, UNCHECKED_LOAD, Facts
-from uniformer_mm_autoload import ENV_SWITCH
-
-__all__ = ['KNOWN', 'Breakage', 'release', 'why_off']
-
-MMCV_NAMES = {'mmcv', 'mmcv-lite', 'mmcv-full'}
-"""Distributions that bring the module ``mmcv``."""
+__all__ = ['KNOWN', 'TORCHVISION']
 
 MISSING = (
     r"No module named '(mmcv\._ext|mmaction\.models\.localizers\.drn"
     '|xtcocotools)'
 )
-OTHER_TORCH = 'torchvision::|torchvision (were compiled|release that matches)'
-
-
-@dataclass(frozen=True)
-class Breakage:
-    """One known breakage.
-
-    Attributes:
-        name: What it is about, as the report calls it.
-        advice: The sentence with the fix. ``{reason}`` and ``{remedy}`` are
-            filled in from :func:`why_off`, ``{torch}`` is torch's version.
-        symptom: Regular expression of the errors that it explains.
-        holds: The check; None means that an error matches ``symptom``.
-        is_problem: False if it is only worth knowing.
-    """
-
-    name: str
-    advice: str
-    symptom: str = ''
-    holds: Callable[[Facts], bool] | None = None
-    is_problem: bool = True
-
-    def find(self, facts: Facts) -> str:
-        """Return the advice, ``''`` where the breakage does not occur."""
-        check = self.holds or partial(_is_seen, symptom=self.symptom)
-        if not check(facts):
-            return ''
-        reason, remedy = why_off(facts)
-        torch = facts.versions.get('torch', '')
-        return self.advice.format(reason=reason, remedy=remedy, torch=torch)
-
-
-def release(version: str) -> tuple[int, ...]:
-    """Return major and minor: ``'2.9.1+cu128'`` -> ``(2, 9)``.
-
-    ``''`` gives ``()``, which is below every release.
-    """
-    return tuple(int(part) for part in re.findall(r'\d+', version)[:2])
-
-
-def why_off(facts: Facts) -> tuple[str, str]:
-    """Say why no missing module can be replaced, and what changes that.
-
-    Returns:
-        tuple[str, str]: Reason and remedy; both ``''`` where they are on.
-    """
-    if facts.env.get(ENV_SWITCH) == '0':
-        return f'{ENV_SWITCH}=0', f'unset {ENV_SWITCH}'
-    # torch reads the entry points at the value 1 alone.
-    if facts.env.get(AUTOLOAD, '1') != '1':
-        return f'{AUTOLOAD}={facts.env[AUTOLOAD]}', f'unset {AUTOLOAD}'
-    torch = facts.versions.get('torch', '')
-    if torch and release(torch) < (2, 5):
-        return f'torch {torch} reads no entry points', 'use torch >= 2.5'
-    if not facts.entry_point:
-        return 'no entry point', 'install uniformer_mm with pip'
-    return '', ''
-
-
-def _is_seen(facts: Facts, symptom: str) -> bool:
-    return any(re.search(symptom, error) for error in facts.errors.values())
+OTHER_TORCH = (
+    "torchvision::|module 'torchvision' has no attribute 'extension'"
+    '|torchvision were compiled'
+)
+NO_TORCHVISION = "No module named 'torchvision'"
+# A module whose files went with another distribution that had them too.
+MMCV_TORN = (
+    r"module 'mmcv' has no attribute|from 'mmcv' \(unknown"
+    "|No module named 'mmcv'"
+)
+CV2_TORN = (
+    r"module 'cv2' has no attribute|from 'cv2' \(unknown"
+    "|No module named 'cv2'"
+)
 
 
 def _is_switched_off(facts: Facts) -> bool:
-    return bool(why_off(facts)[0]) and _is_seen(facts, MISSING)
+    return bool(why_off(facts)[0]) and is_seen(facts, MISSING)
 
 
 def _is_mmcv_refused(facts: Facts) -> bool:
-    hosts = {'mmdet', 'mmsegmentation', 'mmaction2'} & facts.versions.keys()
-    mmcvs = MMCV_NAMES & facts.versions.keys()
-    found = [release(facts.versions[name]) for name in mmcvs]
-    return bool(hosts) and any(v < (2, 0) or v >= (2, 2) for v in found)
+    # mmpose takes newer ones too.
+    if not {'mmdet', 'mmsegmentation', 'mmaction2'} & facts.versions.keys():
+        return False
+    return any(
+        SUPPORTED[name].fault(facts.versions[name])
+        for name in MMCV
+        if name in facts.versions
+    )
+
+
+def _is_mmcv_torn(facts: Facts) -> bool:
+    found = facts.versions.keys() & set(MMCV)
+    return len(found) > 1 or bool(found and is_seen(facts, MMCV_TORN))
+
+
+def _is_cv2_torn(facts: Facts) -> bool:
+    found = facts.versions.keys() & set(OPENCV)
+    return bool(found) and is_seen(facts, CV2_TORN)
 
 
 def _has_compiled_ops(facts: Facts) -> bool:
@@ -105,9 +65,10 @@ def _has_compiled_ops(facts: Facts) -> bool:
 
 
 def _is_torchvision_unfit(facts: Facts) -> bool:
-    if 'torchvision' not in facts.errors:
-        return 'mmcv-lite' in facts.versions
-    return _is_seen(facts, OTHER_TORCH)
+    if is_seen(facts, f'{OTHER_TORCH}|{NO_TORCHVISION}'):
+        return True
+    have = facts.versions.keys()
+    return 'mmcv-lite' in have and 'torchvision' not in have
 
 
 def _is_click_too_new(facts: Facts) -> bool:
@@ -120,6 +81,13 @@ def _is_albumentations_unfit(facts: Facts) -> bool:
     return 'mmpose' in facts.versions and not (1, 3) <= version < (2, 0)
 
 
+TORCHVISION = Breakage(
+    'torchvision release',
+    'torchvision, whose ops serve mmcv-lite, is missing or built for '
+    "another torch: pip install --upgrade torchvision 'torch=={torch}'.",
+    f'{OTHER_TORCH}|{NO_TORCHVISION}',
+    _is_torchvision_unfit,
+)
 KNOWN = (
     Breakage(
         'replacements',
@@ -144,9 +112,20 @@ KNOWN = (
     ),
     Breakage(
         'mmcv twice',
-        'mmcv and mmcv-lite share files: pip uninstall -y mmcv mmcv-lite '
-        'mmcv-full, then install one of them again.',
-        holds=lambda facts: len(MMCV_NAMES & facts.versions.keys()) > 1,
+        'mmcv and mmcv-lite share files, and one of them went or overwrote '
+        "the other's: pip uninstall -y mmcv mmcv-lite mmcv-full, then install "
+        "one of them again, as by pip install 'uniformer_mm[lite]'.",
+        MMCV_TORN,
+        _is_mmcv_torn,
+    ),
+    Breakage(
+        'OpenCV twice',
+        'The packages of OpenCV share files, and one of them went with '
+        "another's: pip uninstall -y opencv-python opencv-contrib-python "
+        'opencv-python-headless opencv-contrib-python-headless, then pip '
+        "install 'opencv-python-headless<4.12'.",
+        CV2_TORN,
+        _is_cv2_torn,
     ),
     Breakage(
         'compiled ops',
@@ -156,13 +135,7 @@ KNOWN = (
         holds=_has_compiled_ops,
         is_problem=False,
     ),
-    Breakage(
-        'torchvision release',
-        'torchvision, whose ops serve mmcv-lite, is missing or built for '
-        "another torch: pip install --upgrade torchvision 'torch=={torch}'.",
-        f"{OTHER_TORCH}|No module named 'torchvision'",
-        _is_torchvision_unfit,
-    ),
+    TORCHVISION,
     Breakage(
         'undeclared',
         'mmseg (ftfy, regex) and mmaction (importlib_metadata) do not declare '
@@ -187,19 +160,21 @@ KNOWN = (
         "No module named 'pkg_resources'|ImpImporter",
     ),
     Breakage(
+        'numpy 1',
+        'A package is compiled for a newer NumPy: pip install --upgrade '
+        'numpy, or install an older release of that package.',
+        r'Expected 88 from C header|ABI version 0x2|numpy\._core'
+        '|but the running NumPy has C-API',
+    ),
+    Breakage(
         'numpy 2',
         'A package is compiled for NumPy 1. For xtcocotools, pip install '
         '--upgrade pycocotools, with which uniformer_mm replaces it; for '
         "others, upgrade them, or pip install 'numpy<2' "
         "'opencv-python-headless<4.12'.",
-        'numpy.dtype size changed',
-    ),
-    Breakage(
-        'python release',
-        'Use Python 3.10 to 3.13. With 3.14 all was seen to run; newer ones '
-        'were not tried.',
-        'find_loader',
-        lambda facts: not (3, 10) <= release(facts.python) < (3, 14),
+        r'numpy\.dtype size changed(?!.*Expected 88)|compiled using NumPy 1'
+        r'|_ARRAY_API not found|numpy\.core\.multiarray failed to import'
+        '|ABI version 0x1',
     ),
     Breakage(
         'pycocotools',
@@ -210,8 +185,17 @@ KNOWN = (
     Breakage(
         'libGL',
         'opencv-python needs a desktop library: apt install libgl1 '
-        "libglib2.0-0, or replace it by 'opencv-python-headless<4.12'.",
-        'libGL|libgthread|libglib',
+        'libglib2.0-0, or pip uninstall -y opencv-python '
+        'opencv-contrib-python, then pip install --force-reinstall '
+        "--no-deps 'opencv-python-headless<4.12'.",
+        r'lib(GL|gthread|glib|SM|Xext|Xrender|xcb)\b\S*\.so',
+    ),
+    Breakage(
+        'Windows libraries',
+        'A library of Windows is missing: install the Microsoft Visual C++ '
+        'Redistributable (x64) and, for cv2 on an N edition, the Media '
+        'Feature Pack.',
+        r'DLL load failed while importing (?!_ext)|WinError 1(26|14\d)',
     ),
     Breakage(
         'pip',
@@ -236,6 +220,13 @@ KNOWN = (
         'MMEngine refuses --amp and --launcher pytorch: leave both out.',
         holds=lambda facts: not facts.gpu,
         is_problem=False,
+    ),
+    # Last: while a release does not fit, it may explain any error.
+    Breakage(
+        'releases',
+        '{misfits}.',
+        r'\S',
+        lambda facts: bool(misfits(facts.versions, facts.python)),
     ),
 )
 """Looked through in this order: the first that explains an error is named."""

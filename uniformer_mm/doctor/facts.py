@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import platform
 import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from dataclasses import replace
 from typing import Any
 
 from uniformer_mm.doctor import probe
+from uniformer_mm.doctor.installation import OPENCV, Facts, installed
+from uniformer_mm.doctor.releases import MMCV
 from uniformer_mm.hosts import HOSTS
-from uniformer_mm_autoload import ENV_SWITCH, REPLACEMENTS
+from uniformer_mm_autoload import REPLACEMENTS
 
-__all__ = ['AUTOLOAD', 'MODULES', 'UNCHECKED_LOAD', 'Facts', 'gather']
+__all__ = ['MODULES', 'Facts', 'gather']
 
 MODULES: Mapping[str, tuple[str, ...]] = {
     'torch': ('torch',),
     'torchvision': ('torchvision',),
     'numpy': ('numpy',),
-    'cv2': (
-        'opencv-python-headless',
-        'opencv-python',
-        'opencv-contrib-python',
-        'opencv-contrib-python-headless',
-    ),
+    'cv2': OPENCV,
     'mmengine': ('mmengine',),
-    'mmcv': ('mmcv-lite', 'mmcv', 'mmcv-full'),
+    'mmcv': MMCV,
     'uniformer_mm': ('uniformer_mm',),
     **{host.module: (host.distribution,) for host in HOSTS.values()},
     'xtcocotools': ('pycocotools', 'xtcocotools'),
@@ -50,10 +44,8 @@ IMPORTED = {
 }
 """Module -> what of it is imported, where the top alone proves too little."""
 
-AUTOLOAD = 'TORCH_DEVICE_BACKEND_AUTOLOAD'
-UNCHECKED_LOAD = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
-SWITCHES = (ENV_SWITCH, AUTOLOAD, UNCHECKED_LOAD)
-"""Environment variables that change what works."""
+SHARED = {'cv2': OPENCV, 'mmcv': MMCV}
+"""Module -> the distributions that have its files in common."""
 
 TIMEOUT_S = 120
 MAX_ERROR = 300  # characters
@@ -61,54 +53,27 @@ MAX_ERROR = 300  # characters
 FOLDERS = re.compile(r'(?<![\w:/])([A-Za-z]:)?([\\/][^\s\\/:\'"]+)*[\\/]')
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What was found on a machine.
-
-    Attributes:
-        python: Version of Python, such as ``'3.11.7'``.
-        versions: Installed distribution -> version; others are left out.
-        errors: Part of the stack -> why it fails, ``''`` if it works; a part
-            that is not installed is left out.
-        replaced: Modules that ``uniformer_mm_autoload`` supplied.
-        env: Those of ``SWITCHES`` that are set -> value.
-        entry_point: Whether torch can find ``uniformer_mm_autoload``.
-        gpu: CUDA version and card, ``''`` if torch computes on the CPU.
-    """
-
-    python: str
-    versions: Mapping[str, str]
-    errors: Mapping[str, str]
-    replaced: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
-    entry_point: bool = True
-    gpu: str = ''
-
-
 def gather() -> Facts:
     """Look at this environment, in processes of their own."""
-    versions = {}
-    for name in (*sum(MODULES.values(), ()), 'click', 'albumentations'):
-        with contextlib.suppress(PackageNotFoundError):
-            versions[name] = version(name)
     replies = _use_all()
-    return Facts(
-        python=platform.python_version(),
-        versions=versions,
+    known = installed()
+    # A distribution that was removed took the files from the others.
+    torn = {
+        module
+        for module, names in SHARED.items()
+        if known.versions.keys() & set(names)
+    }
+    return replace(
+        known,
         errors={
             module: _anonymize(reply['error'])
             for module, reply in replies.items()
-            if not reply['missing']
+            if module in torn or not reply['missing']
         },
         replaced=tuple(
             name
             for name in REPLACEMENTS
             if any(name in reply['replaced'] for reply in replies.values())
-        ),
-        env={name: os.environ[name] for name in SWITCHES & os.environ.keys()},
-        entry_point=any(
-            entry.value.startswith('uniformer_mm_autoload')
-            for entry in entry_points(group='torch.backends')
         ),
         gpu=replies['torch'].get('told', ''),
     )

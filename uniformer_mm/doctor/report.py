@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from uniformer_mm.compat.missing_ops import BY_REASON
-from uniformer_mm.doctor.breakages import KNOWN, release, why_off
-from uniformer_mm.doctor.facts import MODULES, Facts
+from uniformer_mm.doctor.advice import explain
+from uniformer_mm.doctor.breakage import why_off
+from uniformer_mm.doctor.breakages import KNOWN
+from uniformer_mm.doctor.facts import MODULES
+from uniformer_mm.doctor.installation import Facts
+from uniformer_mm.doctor.releases import MMCV, release
 from uniformer_mm.hosts import EXTRAS, HOSTS
 
 __all__ = ['REQUIRED', 'Row', 'report']
 
 REQUIRED = ('torch', 'numpy', 'mmengine', 'mmcv', 'uniformer_mm')
+UNKNOWN = 'Not a known breakage: report it with doctor --json.'
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ def report(facts: Facts) -> list[Row]:
         )
         rows.append(Row('FAIL', 'hosts', '', text))
     rows += _replacement_rows(facts)
-    told = {_cause(error, facts)[0] for error in facts.errors.values()}
+    told = {explain(error, facts)[0] for error in facts.errors.values()}
     for breakage in KNOWN:
         advice = breakage.find(facts)
         if advice and breakage.name not in told:
@@ -56,16 +60,6 @@ def report(facts: Facts) -> list[Row]:
             rows.append(Row('clear', breakage.name, '', 'does not occur'))
     order = {'FAIL': 0, 'warn': 1}
     return sorted(rows, key=lambda row: order.get(row.status, 2))
-
-
-def _cause(error: str, facts: Facts) -> tuple[str, str]:
-    """Return name and advice of the breakage that explains ``error``."""
-    for breakage in KNOWN:
-        if breakage.symptom and re.search(breakage.symptom, error):
-            advice = breakage.find(facts)
-            if advice:
-                return breakage.name, advice
-    return '', 'Not a known breakage: report it with doctor --json.'
 
 
 def _module_row(module: str, facts: Facts) -> Row:
@@ -82,7 +76,7 @@ def _module_row(module: str, facts: Facts) -> Row:
         text = f'not installed: pip install {what}'
         return Row('FAIL' if vital else 'absent', module, found, text)
     if error:
-        text = f'{error}. {_cause(error, facts)[1]}'
+        text = f'{error}. {explain(error, facts)[1] or UNKNOWN}'
         status = 'FAIL' if vital or module in HOSTS else 'warn'
         return Row(status, module, found, text)
     text = {
@@ -95,7 +89,7 @@ def _module_row(module: str, facts: Facts) -> Row:
 
 
 def _replacement_rows(facts: Facts) -> list[Row]:
-    mmcv = next((n for n in MODULES['mmcv'] if n in facts.versions), 'mmcv')
+    mmcv = next((name for name in MMCV if name in facts.versions), 'mmcv')
     reasons = {
         'mmcv._ext': f'{mmcv} has no compiled ops',
         'mmaction.models.localizers.drn': "mmaction2's wheel lacks it",
