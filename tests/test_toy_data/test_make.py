@@ -111,6 +111,23 @@ def test_a_set_of_images_and_boxes_alone_is_not_kept(tmp_path: Path) -> None:
     assert digest(root) == before
 
 
+def test_an_empty_folder_is_filled_where_none_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows renames to a free name alone."""
+    rename = Path.rename
+
+    def to_a_free_name(self: Path, target: Path) -> Path:
+        if target.exists():
+            raise PermissionError(5, 'Access is denied')
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, 'rename', to_a_free_name)
+    (tmp_path / 'toy').mkdir()
+    assert make_toy_data(tmp_path / 'toy', SPEC) is True
+    assert [path.name for path in tmp_path.iterdir()] == ['toy']
+
+
 def test_an_interrupted_run_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,7 +42,7 @@ class COCO(coco.COCO):
         """
         results = resFile
         if isinstance(resFile, str):
-            with open(resFile) as file:
+            with open(resFile, encoding='utf-8') as file:
                 results = json.load(file)
         if len(results) > 0:
             return super().loadRes(results)

@@ -70,7 +70,7 @@ def draw_clips(root: Path, split: str, spec: ToyDataSpec) -> None:
         shapes.append(f'{name} {shape}\n')
     for kind, lines in (('motion', motions), ('shape', shapes)):
         path = root / 'annotations' / f'clips_{kind}_{split}.txt'
-        path.write_text(''.join(lines))
+        path.write_text(''.join(lines), encoding='utf-8')
 
 
 def _write(path: Path, frames: list[Array]) -> None:

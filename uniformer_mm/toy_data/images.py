@@ -112,7 +112,7 @@ def draw_images(root: Path, split: str, spec: ToyDataSpec) -> None:
     }
     for kind, data in files.items():
         path = root / 'annotations' / f'{kind}_{split}.json'
-        path.write_text(json.dumps(data))
+        path.write_text(json.dumps(data), encoding='utf-8')
 
 
 def _write(path: Path, image: Array, *settings: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from dataclasses import asdict
@@ -46,7 +45,9 @@ def make_toy_data(root: Path, spec: ToyDataSpec | None = None) -> bool:
             draw_images(draft, split, spec)
             draw_clips(draft, split, spec)
         draft.chmod(0o755)  # mkdtemp's 0o700 would shut other users out
-        os.replace(draft, root)
+        if root.exists():  # and is empty: Windows puts no folder in its place
+            root.rmdir()
+        draft.rename(root)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
@@ -56,8 +57,8 @@ def make_toy_data(root: Path, spec: ToyDataSpec | None = None) -> bool:
 def _spec_of(root: Path) -> Any:
     """The spec that the data set in ``root`` was drawn to, or None."""
     try:
-        text = (root / 'annotations/keypoints_train.json').read_text()
-        return json.loads(text)['info']['spec']
+        path = root / 'annotations/keypoints_train.json'
+        return json.loads(path.read_text(encoding='utf-8'))['info']['spec']
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
