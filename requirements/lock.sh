@@ -3,6 +3,7 @@
 #   lock-pyXYZ.txt     for one Python, with the newest torch that it has
 #   lock-torch2.9.txt  torch 2.9; resolved for Python 3.10, installs up to 3.13
 #   lock-oldest.txt    the oldest of all that is supported, with NumPy 1
+#   lock-windows.txt, lock-macos-arm64.txt   Python 3.11, the newest torch
 #   lock-dev.txt       test and lint tools, to install on top of any of them
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -12,7 +13,8 @@ resolve() { # OUTPUT PYTHON [OPTION...], requirements from stdin
   shift 2
   uv pip compile - "$@" --override overrides.txt \
     --only-binary :all: --python-version "$python" \
-    --python-platform x86_64-unknown-linux-gnu --upgrade --quiet \
+    --python-platform "${platform:-x86_64-unknown-linux-gnu}" \
+    --upgrade --quiet \
     --no-annotate --generate-hashes --output-file "$output" \
     --custom-compile-command 'bash requirements/lock.sh'
 }
@@ -28,3 +30,9 @@ printf '%s\n' torch==2.5.1 torchvision==0.20.1 'numpy<2' | cat - stack.in |
 # What a stack has is not named again, so that no pin of it is moved.
 mapfile -t has < <(sed -n 's/^\([^ =]*\)==.*/--no-emit-package=\1/p' lock-py310.txt)
 resolve lock-dev.txt 3.10 --constraint lock-py310.txt "${has[@]}" < dev.in
+
+# Resolved from the wheels' metadata, not run.
+printf '%s\n' torch torchvision | cat - stack.in |
+  platform=x86_64-pc-windows-msvc resolve lock-windows.txt 3.11
+printf '%s\n' torch torchvision eva-decord | cat - stack.in |
+  platform=aarch64-apple-darwin resolve lock-macos-arm64.txt 3.11
