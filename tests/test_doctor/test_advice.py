@@ -38,11 +38,11 @@ class Site:
     def add(self, module: str, code: str) -> None:
         (self.folder / f'{module}.py').write_text(code)
 
-    def record(self, distribution: str, version: str) -> None:
+    def record(self, distribution: str, version: str, more: str = '') -> None:
         """Say that a distribution is installed."""
         info = self.folder / f'{distribution}-{version}.dist-info'
         info.mkdir()
-        text = f'Name: {distribution}\nVersion: {version}\n'
+        text = f'Name: {distribution}\nVersion: {version}\n{more}'
         (info / 'METADATA').write_text(f'Metadata-Version: 2.1\n{text}')
 
     def doctor(self, *modules: str) -> dict[str, str]:
@@ -123,6 +123,13 @@ def test_a_host_of_another_release_is_named_at_once(
     site.record(name, version)
     told = site.doctor()['releases']
     assert told == f'{name} {version} {text}'
+    assert f'RuntimeWarning: {told}' in site.errors_of('import uniformer_mm')
+
+
+def test_a_torchvision_of_another_torch_is_named_at_once(site: Site) -> None:
+    site.record('torchvision', '0.20.1', 'Requires-Dist: torch==2.5.1\n')
+    told = site.doctor()['torchvision release']
+    assert 'pip install --upgrade torchvision' in told
     assert f'RuntimeWarning: {told}' in site.errors_of('import uniformer_mm')
 
 

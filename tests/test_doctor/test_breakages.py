@@ -49,7 +49,11 @@ CASES = [
     ),
     (
         'mmcv version',
-        facts_but(versions={'mmcv-full': '1.7.2'}, drop=('mmcv-lite',)),
+        facts_but(
+            {'mmpose': 'AssertionError: MMCV==1.7.2 is used but'},
+            {'mmcv-full': '1.7.2'},
+            drop=('mmcv-lite', 'mmdet', 'mmsegmentation', 'mmaction2'),
+        ),
         'pip uninstall mmcv mmcv-lite',
     ),
     (
@@ -85,6 +89,11 @@ CASES = [
     (
         'torchvision release',
         facts_but({'torchvision': 'operator torchvision::nms does not exist'}),
+        "pip install --upgrade torchvision 'torch==2.9.1'.",
+    ),
+    (
+        'torchvision release',
+        facts_but(torchvision_for='2.5.1'),
         "pip install --upgrade torchvision 'torch==2.9.1'.",
     ),
     (
@@ -222,6 +231,7 @@ def test_replacements_need_a_torch_that_reads_entry_points() -> None:
         ),
         facts_but(versions={'click': '9.0'}, drop=('openmim',)),
         facts_but(python='3.12.1'),
+        facts_but(versions={'torch': '2.9.1+cpu'}, torchvision_for='2.9.1'),
         facts_but(env=OFF),
     ],
 )

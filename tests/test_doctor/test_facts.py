@@ -7,6 +7,7 @@ import pytest
 
 from uniformer_mm.doctor import facts as facts_module
 from uniformer_mm.doctor.facts import Facts, gather
+from uniformer_mm.doctor.installation import installed_versions
 from uniformer_mm.doctor.report import report
 from uniformer_mm.hosts import HOSTS
 
@@ -53,6 +54,14 @@ def test_it_survives_modules_that_raise_crash_or_are_missing(
     assert rows['cv2'].status == 'warn'
     assert rows['numpy'].status == 'ok'
     assert rows['xtcocotools'].status == 'absent'
+
+
+def test_an_empty_record_is_no_version(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / 'mmdet-3.3.0.dist-info').mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert installed_versions(['mmdet']) == {}
 
 
 def test_a_module_that_hangs_holds_up_no_other(

@@ -6,18 +6,13 @@ once what ``uniformer-mm doctor`` would.
 
 from __future__ import annotations
 
-import platform
 import re
 import warnings
 from dataclasses import replace
 
-from uniformer_mm.doctor.breakages import KNOWN
-from uniformer_mm.doctor.installation import (
-    Facts,
-    installed,
-    installed_versions,
-)
-from uniformer_mm.doctor.releases import SUPPORTED, misfits
+from uniformer_mm.doctor.breakages import KNOWN, RELEASES, TORCHVISION
+from uniformer_mm.doctor.installation import Facts, installed
+from uniformer_mm.doctor.releases import SUPPORTED
 
 __all__ = ['advise', 'explain', 'warn_of_releases']
 
@@ -52,7 +47,9 @@ def advise(error: BaseException) -> str:
 
 
 def warn_of_releases() -> None:
-    """Warn of each release that is too old or too new for the suite."""
-    versions = installed_versions(SUPPORTED)
-    for misfit in misfits(versions, platform.python_version()):
-        warnings.warn(f'{misfit}.', RuntimeWarning, stacklevel=2)
+    """Warn of releases that do not fit the suite, or each other."""
+    facts = installed((*SUPPORTED, 'torchvision'))
+    for breakage in (RELEASES, TORCHVISION):
+        advice = breakage.find(facts)
+        if advice:
+            warnings.warn(advice, RuntimeWarning, stacklevel=2)

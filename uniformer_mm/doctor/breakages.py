@@ -12,7 +12,7 @@ from uniformer_mm.doctor.breakage import Breakage, is_seen, why_off
 from uniformer_mm.doctor.installation import OPENCV, UNCHECKED_LOAD, Facts
 from uniformer_mm.doctor.releases import MMCV, SUPPORTED, misfits, release
 
-__all__ = ['KNOWN', 'TORCHVISION']
+__all__ = ['KNOWN', 'RELEASES', 'TORCHVISION']
 
 MISSING = (
     r"No module named '(mmcv\._ext|mmaction\.models\.localizers\.drn"
@@ -39,13 +39,16 @@ def _is_switched_off(facts: Facts) -> bool:
 
 
 def _is_mmcv_refused(facts: Facts) -> bool:
-    # mmpose takes newer ones too.
-    if not {'mmdet', 'mmsegmentation', 'mmaction2'} & facts.versions.keys():
-        return False
-    return any(
+    have = facts.versions.keys()
+    faults = {
         SUPPORTED[name].fault(facts.versions[name])
         for name in MMCV
-        if name in facts.versions
+        if name in have
+    }
+    # mmpose takes newer ones too.
+    strict = {'mmdet', 'mmsegmentation', 'mmaction2'} & have
+    return bool(strict and 'too new' in faults) or (
+        bool(strict or 'mmpose' in have) and 'too old' in faults
     )
 
 
@@ -67,7 +70,9 @@ def _has_compiled_ops(facts: Facts) -> bool:
 def _is_torchvision_unfit(facts: Facts) -> bool:
     if is_seen(facts, f'{OTHER_TORCH}|{NO_TORCHVISION}'):
         return True
-    have = facts.versions.keys()
+    have = facts.versions
+    if 'torch' in have and facts.torchvision_for:
+        return release(facts.torchvision_for) != release(have['torch'])
     return 'mmcv-lite' in have and 'torchvision' not in have
 
 
@@ -88,6 +93,12 @@ TORCHVISION = Breakage(
     f'{OTHER_TORCH}|{NO_TORCHVISION}',
     _is_torchvision_unfit,
 )
+RELEASES = Breakage(
+    'releases',
+    '{misfits}.',
+    r'\S',
+    lambda facts: bool(misfits(facts.versions, facts.python)),
+)
 KNOWN = (
     Breakage(
         'replacements',
@@ -104,7 +115,7 @@ KNOWN = (
     ),
     Breakage(
         'mmcv version',
-        'mmdet, mmseg and mmaction take mmcv 2.0 and 2.1 alone: '
+        'The hosts take mmcv 2.0 and 2.1 alone (mmpose newer ones too): '
         'pip uninstall mmcv mmcv-lite, then pip install '
         "'uniformer_mm[lite]'.",
         r'MMCV==\S+ is used',
@@ -222,11 +233,6 @@ KNOWN = (
         is_problem=False,
     ),
     # Last: while a release does not fit, it may explain any error.
-    Breakage(
-        'releases',
-        '{misfits}.',
-        r'\S',
-        lambda facts: bool(misfits(facts.versions, facts.python)),
-    ),
+    RELEASES,
 )
 """Looked through in this order: the first that explains an error is named."""

@@ -5,9 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import (
+    PackageNotFoundError,
+    entry_points,
+    requires,
+    version,
+)
 
 from uniformer_mm.doctor.releases import SUPPORTED
 from uniformer_mm_autoload import ENV_SWITCH
@@ -64,6 +70,8 @@ class Facts:
         env: Those of ``SWITCHES`` that are set -> value.
         entry_point: Whether torch can find ``uniformer_mm_autoload``.
         gpu: CUDA version and card, ``''`` if torch computes on the CPU.
+        torchvision_for: Release of torch that torchvision says it is built
+            for, ``''`` if it does not say.
     """
 
     python: str
@@ -73,14 +81,20 @@ class Facts:
     env: Mapping[str, str] = field(default_factory=dict)
     entry_point: bool = True
     gpu: str = ''
+    torchvision_for: str = ''
 
 
-def installed() -> Facts:
-    """Return what can be told without using anything; no errors."""
+def installed(names: Iterable[str] = DISTRIBUTIONS) -> Facts:
+    """Return what can be told without using anything; no errors.
+
+    Args:
+        names: Distributions to ask for their versions.
+    """
     return Facts(
         python=platform.python_version(),
-        versions=installed_versions(DISTRIBUTIONS),
+        versions=installed_versions(names),
         errors={},
+        torchvision_for=_torch_of_torchvision(),
         env={name: os.environ[name] for name in SWITCHES & os.environ.keys()},
         entry_point=any(
             entry.value.startswith('uniformer_mm_autoload')
@@ -95,4 +109,14 @@ def installed_versions(names: Iterable[str]) -> dict[str, str]:
     for name in names:
         with contextlib.suppress(PackageNotFoundError):
             versions[name] = version(name)
-    return versions
+    # None where a half removed distribution left an empty record.
+    return {name: found for name, found in versions.items() if found}
+
+
+def _torch_of_torchvision() -> str:
+    with contextlib.suppress(PackageNotFoundError):
+        for line in requires('torchvision') or ():
+            found = re.match(r'torch\s*\(?==\s*([\d.]+)', line)
+            if found:
+                return found[1]
+    return ''
