@@ -12,6 +12,7 @@ import pytest
 from uniformer_mm.analysis.input_shape import _READERS
 from uniformer_mm.analysis.runs import RUNS
 from uniformer_mm.hosts import EXTRAS, HOSTS, advice, import_extra
+from uniformer_mm.undeclared import EXTRA, UNDECLARED
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,6 +29,8 @@ def test_the_extras_are_those_of_setup_cfg() -> None:
     for host in HOSTS.values():
         assert host.distribution in brought[host.extra]
         assert EXTRAS[host.module] == host.extra
+    wanted = {package.name for package in UNDECLARED if package.on_pypi}
+    assert set(brought[EXTRA]) == wanted
 
 
 def test_every_folder_of_configs_has_its_host() -> None:

@@ -18,7 +18,8 @@ def markdown_table(rows: list[dict[str, str]]) -> str:
     """Rows as a padded table; columns that are empty throughout are left."""
     titles = [t for t in rows[0] if any(row[t] for row in rows)]
     lines = [titles, *([row[t] for t in titles] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    # At least three, as mdformat writes it.
+    widths = [max(3, *map(len, c)) for c in zip(*lines, strict=True)]
     lines.insert(1, ['-' * width for width in widths])
     return '\n'.join(
         '| '

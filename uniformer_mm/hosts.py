@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from uniformer_mm import undeclared
 from uniformer_mm.doctor.advice import advise
 
 __all__ = ['EXTRAS', 'HOSTS', 'Host', 'advice', 'import_extra']
@@ -53,6 +54,11 @@ EXTRAS: Mapping[str, str] = {
     'mim': 'mim',
     'safetensors': 'weights',
     'huggingface_hub': 'hub',
+    **{
+        package.module: undeclared.EXTRA
+        for package in undeclared.UNDECLARED
+        if package.on_pypi
+    },
 }
 """Module -> the extra of uniformer_mm that installs it."""
 
@@ -61,7 +67,7 @@ def advice(modules: Iterable[str]) -> str:
     """Say how to install those of the modules that are missing.
 
     Args:
-        modules: Keys of ``EXTRAS``.
+        modules: Their names.
 
     Returns:
         str: ``''`` if all are there.
@@ -69,11 +75,9 @@ def advice(modules: Iterable[str]) -> str:
     missing = [module for module in modules if find_spec(module) is None]
     if not missing:
         return ''
-    extras = ','.join(EXTRAS[module] for module in missing)
-    return (
-        f'not installed: {", ".join(missing)}; '
-        f"pip install 'uniformer_mm[{extras}]'"
-    )
+    extras = dict.fromkeys(EXTRAS[m] for m in missing if m in EXTRAS)
+    how = f"; pip install 'uniformer_mm[{','.join(extras)}]'" if extras else ''
+    return f'not installed: {", ".join(missing)}{how}'
 
 
 def import_extra(module: str) -> Any:

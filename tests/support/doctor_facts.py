@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from uniformer_mm.doctor.facts import MODULES, Facts
+from uniformer_mm.undeclared import UNDECLARED
 from uniformer_mm_autoload import REPLACEMENTS
 
 HEALTHY = Facts(
@@ -23,6 +24,7 @@ HEALTHY = Facts(
         'openmim': '0.3.9',
         'click': '8.5.1',
         'albumentations': '1.4.24',
+        **{package.name: '1.0' for package in UNDECLARED},
     },
     errors=dict.fromkeys(MODULES, ''),
     replaced=tuple(n for n in REPLACEMENTS if n != 'xtcocotools._mask'),

@@ -194,6 +194,12 @@ CASES = [
         facts_but(versions={'albumentations': '2.0.8'}),
         'albumentations==1.4.24',
     ),
+    (
+        'stock models',
+        facts_but(drop=('scikit-image', 'nltk')),
+        'scikit-image (BoxInst of mmdet), nltk (GLIP of mmdet); pip install '
+        "'uniformer_mm[stock]'.",
+    ),
     ('no GPU', facts_but(gpu=''), '--launcher'),
 ]
 

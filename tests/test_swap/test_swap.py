@@ -241,6 +241,10 @@ REFUSED = {
     'stgcn_8xb16-bone-u100-80e_ntu60-xsub-keypoint-2d.py': (
         'RecognizerGCN is tied: its input is skeletons'
     ),
+    'mmaction::recognition/omnisource/'
+    'slowonly_r50_8xb16-8x8x1-256e_imagenet-kinetics400-rgb.py': (
+        'RecognizerOmni is tied: its backbone takes pictures and clips'
+    ),
 }
 
 
@@ -268,6 +272,46 @@ def test_a_part_that_does_not_fit_is_named(name: str) -> None:
     need(name)
     with pytest.raises(ValueError, match=UNFIT[name]):
         make_swap(name)
+
+
+DOUBLING = {
+    'mmaction::recognition/tpn/'
+    'tpn-slowonly_r50_8xb8-8x8x1-150e_kinetics400-rgb.py': {
+        'model.neck.in_channels': (256, 512),
+        'model.neck.spatial_modulation_cfg.out_channels': 512,
+        'model.cls_head.in_channels': 2048,
+    },
+    'mmpose::wholebody_2d_keypoint/rtmpose/cocktail14/'
+    'rtmw-x_8xb320-270e_cocktail14-384x288.py': {
+        'model.neck.in_channels': [128, 256, 512],
+    },
+}
+
+
+@pytest.mark.parametrize('name', DOUBLING)
+def test_what_wants_doubling_channels_takes_an_arch_that_has_them(
+    name: str,
+) -> None:
+    need(name)
+    with pytest.raises(ValueError, match='does not take our maps'):
+        make_swap(name, arch='small')
+    config = make_swap(name, arch='xs').config
+    for path, value in DOUBLING[name].items():
+        assert value_at(config, path) == value, path
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'mmpose::body_2d_keypoint/dekr/coco/dekr_hrnet-w32_8xb10-140e_coco-512x512.py'
+    ],
+)
+def test_a_head_of_deformable_convolutions_is_run(name: str) -> None:
+    """Their weights are made without asking for the device."""
+    need(name)
+    swap = make_swap(name)
+    assert swap.config.model.head.in_channels == 64 + 128 + 320 + 512
+    assert not [note for note in swap.notes if 'not run' in note]
 
 
 STEPS = {

@@ -25,4 +25,4 @@ def find_loader(fullname: str) -> object | None:
 def supply_find_loader() -> None:
     """Give ``pkgutil`` the function where Python has it no more."""
     if not hasattr(pkgutil, 'find_loader'):
-        pkgutil.find_loader = find_loader  # type: ignore[attr-defined]
+        vars(pkgutil)['find_loader'] = find_loader

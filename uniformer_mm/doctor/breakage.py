@@ -9,6 +9,7 @@ from functools import partial
 
 from uniformer_mm.doctor.installation import AUTOLOAD, Facts
 from uniformer_mm.doctor.releases import misfits, release
+from uniformer_mm.undeclared import wanted
 from uniformer_mm_autoload import ENV_SWITCH
 
 __all__ = ['Breakage', 'is_seen', 'why_off']
@@ -22,7 +23,8 @@ class Breakage:
         name: What it is about, as the report calls it.
         advice: The sentence with the fix. ``{reason}`` and ``{remedy}`` are
             filled in from :func:`why_off`, ``{torch}`` is torch's version,
-            ``{misfits}`` are those of :func:`~.releases.misfits`.
+            ``{misfits}`` are those of :func:`~.releases.misfits`,
+            ``{wanted}`` is what some stock models lack.
         symptom: Regular expression of the errors that it explains.
         holds: The check; None means that an error matches ``symptom``.
         is_problem: False if it is only worth knowing.
@@ -47,6 +49,7 @@ class Breakage:
             remedy=remedy,
             torch=facts.versions.get('torch', ''),
             misfits='; '.join(misfits(facts.versions, facts.python)),
+            wanted=', '.join(wanted(facts.versions)),
         )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from uniformer_mm.doctor.breakage import Breakage, is_seen, why_off
 from uniformer_mm.doctor.installation import OPENCV, UNCHECKED_LOAD, Facts
 from uniformer_mm.doctor.releases import MMCV, SUPPORTED, misfits, release
+from uniformer_mm.undeclared import EXTRA, wanted
 
 __all__ = ['KNOWN', 'RELEASES', 'TORCHVISION']
 
@@ -224,6 +225,13 @@ KNOWN = (
         "Only mmpose's own RTMPose configs need it, release 1.3 or 1.4: "
         "pip install 'albumentations==1.4.24'.",
         holds=_is_albumentations_unfit,
+        is_problem=False,
+    ),
+    Breakage(
+        'stock models',
+        'Some models of the hosts want what no host declares: {wanted}; '
+        f"pip install 'uniformer_mm[{EXTRA}]'.",
+        holds=lambda facts: bool(wanted(facts.versions)),
         is_problem=False,
     ),
     Breakage(

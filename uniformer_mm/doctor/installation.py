@@ -16,6 +16,7 @@ from importlib.metadata import (
 )
 
 from uniformer_mm.doctor.releases import SUPPORTED
+from uniformer_mm.undeclared import UNDECLARED
 from uniformer_mm_autoload import ENV_SWITCH
 
 __all__ = [
@@ -53,6 +54,7 @@ DISTRIBUTIONS = (
     'setuptools',
     'click',
     'albumentations',
+    *(package.name for package in UNDECLARED),
 )
 """What is asked for its version."""
 

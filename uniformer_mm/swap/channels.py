@@ -10,6 +10,9 @@ from typing import Any
 __all__ = ['STRIDES', 'match_stages', 'with_channels']
 
 STRIDES = (4, 8, 16, 32)
+# Parts that give as many channels as they take; TPN's second one takes the
+# last map's alone.
+FOLLOWERS = ('roi_extractor', 'spatial_modulation_cfg')
 
 
 def match_stages(strides: Sequence[float]) -> tuple[int, ...]:
@@ -60,10 +63,10 @@ def _walk(
     changed = part.copy()
     index = part.get('in_index', -1)
     for key, value in part.items():
-        extracts = name.endswith('roi_extractor') and key == 'out_channels'
+        follows = key == 'out_channels' and name.endswith(FOLLOWERS)
         if key == 'c1_in_channels':
             changed[key] = new[0] if value == old[0] else value
-        elif key == 'in_channels' or extracts:
+        elif key == 'in_channels' or follows:
             known = top or 'in_index' in part or value == old[-1]
             if known or not isinstance(value, int):
                 changed[key] = _replaced(value, old, new, index)

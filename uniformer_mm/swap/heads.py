@@ -8,9 +8,11 @@ from typing import Any
 
 from torch import Tensor
 
+from uniformer_mm.hosts import advice
 from uniformer_mm.swap import maps
 from uniformer_mm.swap.channels import with_channels
 from uniformer_mm.swap.stock import Stock, TiedBackboneError
+from uniformer_mm.undeclared import missing_in
 
 __all__ = ['check_whole', 'fit', 'read_channels', 'unpacked', 'wants_last']
 
@@ -237,9 +239,11 @@ def check_whole(stock: Stock, owner: Any, theirs: Any) -> list[str]:
         try:
             maps.build(stock.host, copy.deepcopy(model))
         except Exception:
+            package = missing_in(error)
+            lack = f'; {advice([package.module])}' if package else ''
             return [
                 'the model could not be built here, with its own backbone '
-                f'neither: {maps.failure(error)}'
+                f'neither: {maps.failure(error)}{lack}'
             ]
         finally:
             owner['backbone'] = ours

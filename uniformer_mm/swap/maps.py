@@ -43,7 +43,7 @@ def build(host: str, part: Any, device: str = 'meta') -> nn.Module:
     with scope, torch.device(device), _ReadableRates():
         module: nn.Module = models.build(part)
     module.eval()  # which some backbones return nothing from
-    return module
+    return module.to(device)  # weights made by torch.Tensor(...) too
 
 
 class _ReadableRates(TorchFunctionMode):

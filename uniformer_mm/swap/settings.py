@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from mmengine import Config
 
+from uniformer_mm.hosts import advice
 from uniformer_mm.models.specs import ARCHS
 from uniformer_mm.swap.stock import Stock
 from uniformer_mm.weights.zoo import PIXEL_STATISTICS, ZOO
@@ -125,8 +126,7 @@ def _set_imports(config: Config, notes: list[str]) -> None:
         top = name.partition('.')[0]
         if f"'{top}." in str(config.model):
             raise ImportError(
-                f'{top} is not installed, and the model needs it beside the '
-                'backbone'
+                f'the model needs {name} beside the backbone; {advice([top])}'
             )
         names.remove(name)
         notes.append(f'{name} is no longer imported: nothing of it is used')

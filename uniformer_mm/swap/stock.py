@@ -28,6 +28,7 @@ TIED = {
     'BaseReID': 'it is a classifier of crops, built by mmpretrain',
     'RecognizerGCN': 'its input is skeletons, not pixels',
     'RecognizerAudio': 'its input is sound, not pixels',
+    'RecognizerOmni': 'its backbone takes pictures and clips by turns',
     'PoseLifter': 'its input is keypoints, not pixels',
     'SSDVGG': 'the neck of SSD wants the channels of VGG',
     'TANet': 'its temporal modules are in the backbone; swap a config of tsn',
