@@ -9,6 +9,7 @@ import torch
 
 from tests.support.models import build
 from tests.support.official_weights import filled, whole
+from tests.support.weight_files import LEGACY
 from uniformer_mm.cli.main import main
 from uniformer_mm.weights.files import read_weights
 
@@ -144,6 +145,7 @@ def test_inspect(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert 'UniFormer small' in out
     assert "under 'model'" in out
+    assert 'without checksums' not in out
     assert 'catalogue: uniformer-small_in1k, head_dim 64' in out
     assert 'as backbone: ' in out
     assert 'as detection: no, ' in out
@@ -158,9 +160,10 @@ def test_inspect_tells_a_borrowed_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / 'uniformer_base_in1k.pth'
-    torch.save({'model': filled('cls_small')}, path)
+    torch.save({'model': filled('cls_small')}, path, **LEGACY)
     assert main(['inspect', str(path)]) == 0
     out = capsys.readouterr().out
+    assert 'without checksums: a damaged value would not be seen' in out
     assert 'arch is small in the file and base in the catalogue' in out
 
 

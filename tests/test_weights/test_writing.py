@@ -305,6 +305,25 @@ def test_safetensors_cut_off(path: Path) -> None:
         refused(path, 'is a safetensors file that is cut off or damaged')
 
 
+def test_safetensors_with_another_digest(path: Path) -> None:
+    st = pytest.importorskip('safetensors.torch')
+    target = path.with_suffix('.safetensors')
+    write_weights(WEIGHTS, target, meta={'head_dim': 32})
+    with st.safe_open(target, 'pt') as file:
+        metadata = file.metadata()
+    assert read_weights(target).checked
+    value = WEIGHTS['norm.weight'] + 1
+    for state, change in (
+        ({**WEIGHTS, 'norm.weight': value}, {}),
+        ({**WEIGHTS, 'norm.weight': WEIGHTS['norm.weight'].t()}, {}),
+        ({**WEIGHTS, 'more': value}, {}),
+        (WEIGHTS, {'meta': '{"head_dim": 64}'}),
+    ):
+        kept = {key: item.contiguous() for key, item in state.items()}
+        st.save_file(kept, target, {**metadata, **change})
+        refused(target, r'damaged \(it does not match the digest in it\)')
+
+
 def test_safetensors_contents_are_checked(path: Path) -> None:
     st = pytest.importorskip('safetensors.torch')
     path.write_bytes(st.save({'w': torch.tensor([torch.inf])}))

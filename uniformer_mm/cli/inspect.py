@@ -50,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     print(f'{args.file}: {len(file.state)} tensors under {file.wrapper!r}')
     for note in file.notes:
         print(f'  {note}')
+    if not file.checked:
+        print('  without checksums: a damaged value would not be seen')
     print(describe(identity))
     if entry:
         print(f'catalogue: {entry.name}, head_dim {entry.head_dim}')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from uniformer_mm.hosts import import_extra
+from uniformer_mm.weights import safetensors_file
 from uniformer_mm.weights.reading import (
     WeightFileError,
     check_state,
@@ -37,7 +36,10 @@ class WeightFile:
         wrapper (str): Entry the weights were in, such as 'state_dict' or
             'model_ema'; 'bare' if the file is the dict of tensors itself.
         meta (dict[str, Any]): The file's 'meta' entry if that is a dict,
-            else empty.
+            else empty. What is neither a tensor nor plain data in it was not
+            made: an ``unpickle.Placeholder`` stands there.
+        checked (bool): Whether the file has checksums of its weights, which
+            held. Without them a changed bit can be another weight.
         notes (tuple[str]): What else was found and done: that the weights
             are an average, what was left out or taken off the keys.
     """
@@ -46,6 +48,7 @@ class WeightFile:
     state: dict[str, Tensor]
     wrapper: str
     meta: dict[str, Any]
+    checked: bool
     notes: tuple[str, ...] = ()
 
     @property
@@ -83,7 +86,7 @@ def read_weights(
             kind = 'a folder' if path.is_dir() else 'not a plain file'
             raise WeightFileError(f'{path} is {kind}; name one weight file')
         with path.open('rb') as file:
-            content, meta = load_content(file, path)
+            content, meta, checked = load_content(file, path)
     except FileNotFoundError:
         raise WeightFileError(
             f'{path} does not exist; check the path, or download it first'
@@ -94,7 +97,7 @@ def read_weights(
             'you may read it, or copy it to a folder of yours'
         ) from error
     wrapper, state, notes = unwrap(content, path, ema)
-    return WeightFile(path, state, wrapper, meta, notes)
+    return WeightFile(path, state, wrapper, meta, checked, notes)
 
 
 def write_weights(
@@ -134,8 +137,7 @@ def write_weights(
     }
     packed = None
     if Path(path).suffix == '.safetensors':
-        text = {'format': 'pt', 'meta': json.dumps(plain)}
-        packed = import_extra('safetensors.torch').save(tensors, text)
+        packed = safetensors_file.pack(tensors, plain)
     # As open() does, write to where a link points, not over the link.
     target = Path(os.path.realpath(path))
     # In the same folder, as a rename is atomic only within a file system.

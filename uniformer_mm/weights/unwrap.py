@@ -10,7 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from uniformer_mm.weights.reading import WeightFileError, check_state, listed
+from uniformer_mm.weights.reading import (
+    WeightFileError,
+    check_state,
+    kind_of,
+    listed,
+    shown,
+)
 
 __all__ = ['unwrap']
 
@@ -43,8 +49,9 @@ def unwrap(
             or they are not what ``check_state`` takes.
     """
     if not isinstance(content, Mapping):
-        kind = type(content).__name__
-        raise WeightFileError(f'{path} holds a {kind}, expected a dict')
+        raise WeightFileError(
+            f'{path} holds a {kind_of(content)}, expected a dict'
+        )
     wrapper, state, notes = _select(content, path, ema)
     where = f'{path}, entry {wrapper!r}'
     if wrapper == 'bare':
@@ -118,9 +125,9 @@ def _select(
             entry = f'[{name!r}]' * len(raw)
             raise WeightFileError(
                 f'{path} holds two sets of weights, as the EMA hooks of mmcv '
-                f'1 save them, the second one as {second[0]}, ... . The '
-                'second is the raw one in files saved after an epoch, and the '
-                'average in files saved after an iteration; it can not be '
+                f'1 save them, the second one as {shown(second[0])}, ... . '
+                'The second is the raw one in files saved after an epoch, and '
+                'the average in files saved after an iteration; it can not be '
                 f'seen which this is. Without ema={ema} the first one is '
                 f'read. For the other one: state = torch.load({str(path)!r}, '
                 f'weights_only=True){entry}; torch.save({{k: state.get('
@@ -155,6 +162,9 @@ def _inner(content: Any, depth: int = 2) -> Iterator[str]:
     if any(isinstance(value, Tensor) for _, value in entries):
         return
     for name, value in entries:
+        # The line of Python could not name others.
+        if shown(name) != str(name):
+            continue
         # States of random generators are tensors of bytes.
         if isinstance(value, Mapping) and any(
             isinstance(item, Tensor) and item.is_floating_point()
@@ -181,7 +191,7 @@ def _second_set(state: Any) -> list[str]:
 
 def _names(keys: Iterable[Any]) -> list[str]:
     """Return keys without what wrappers add."""
-    return [WRAPPED.sub('', str(key)) for key in keys]
+    return [WRAPPED.sub('', key) for key in keys if isinstance(key, str)]
 
 
 def _prefix(state: Iterable[str]) -> str:
