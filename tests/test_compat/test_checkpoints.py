@@ -179,6 +179,45 @@ def test_a_call_of_what_getattr_returned_is_refused(tmp_path: Path) -> None:
         load(tmp_path / 'hostile.pth')
 
 
+RECONSTRUCT = np.zeros(1).__reduce__()[0]
+OBJECTS = Reduced(np.dtype, 'O8', False, True)
+# A type of numbers whose flags say that they are objects.
+FORGED = Reduced(np.dtype, 'f8', False, True)
+FORGED.call = (*FORGED.call, (3, '<', None, None, None, -1, -1, 63))
+
+
+@pytest.mark.parametrize(
+    'hostile',
+    [
+        Reduced(np.ndarray, (9,)),
+        Reduced(RECONSTRUCT, np.ndarray, (9,), b'b'),
+        Reduced(RECONSTRUCT, np.ndarray, (0,), b'O'),
+        Reduced(RECONSTRUCT, list, (0,), b'b'),
+        OBJECTS,
+        Reduced(np.dtype, 'V8'),
+        Reduced(np.dtype, [('a', 'f8')]),
+        Reduced(np.float64(0).__reduce__()[0], OBJECTS, b'12345678'),
+        type(np.dtype('f8')),
+    ],
+    ids=range(9),
+)
+def test_numpy_gives_values_of_the_file_alone(
+    tmp_path: Path, hostile: Any
+) -> None:
+    torch.save({'state_dict': hostile}, tmp_path / 'hostile.pth')
+    allow_mmengine_checkpoints()
+    with pytest.raises((pickle.UnpicklingError, TypeError)):
+        load(tmp_path / 'hostile.pth')
+
+
+def test_flags_of_a_type_are_not_taken_from_a_file(tmp_path: Path) -> None:
+    torch.save([FORGED], tmp_path / 'forged.pth')
+    allow_mmengine_checkpoints()
+    (dtype,) = load(tmp_path / 'forged.pth')
+    assert dtype is np.dtype('f8')
+    assert not dtype.hasobject
+
+
 def test_only_buffer_methods_compares_identities() -> None:
     assert only_buffer_methods(HistoryBuffer, 'mean') is HistoryBuffer.mean
     with pytest.raises(

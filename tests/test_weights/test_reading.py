@@ -8,6 +8,7 @@ import pickle
 import tarfile
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +249,15 @@ def test_torchs_list_is_left_as_it_was(
         read_weights(path)
         after = torch.serialization.get_safe_globals()
     assert set(after) == {*before, *allowed}
+
+
+def test_threads_do_not_disturb_each_other(save: Callable[..., Path]) -> None:
+    path = save({'model': WEIGHTS, 'args': ARGS})
+    before = torch.serialization.get_safe_globals()
+    with ThreadPoolExecutor(8) as pool:
+        files = list(pool.map(read_weights, [path] * 100))
+    assert all(same(file.state, WEIGHTS) for file in files)
+    assert torch.serialization.get_safe_globals() == before
 
 
 # --- refusing contents

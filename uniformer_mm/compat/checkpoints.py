@@ -4,6 +4,10 @@ Since torch 2.6 this is the default of ``torch.load``. It refuses every class
 that is not on a list, and MMEngine's ``Runner`` stores its message hub, with
 ``HistoryBuffer`` and NumPy values, beside the weights. The list below is the
 least that such files need; the check itself stays on.
+
+It holds for every ``torch.load`` of the process. So a name gives less than it
+could: numbers of plain types and arrays of the bytes in the file, but no
+memory that is not of it, and no type with flags from it, which NumPy trusts.
 """
 
 from __future__ import annotations
@@ -17,6 +21,48 @@ import torch
 from mmengine.logging.history_buffer import HistoryBuffer
 
 _BUFFER_METHODS = ('current', 'max', 'mean', 'min')
+# As NumPy writes them into a pickle: 'b1', 'i8', 'f4', ...
+_DTYPES = {
+    np.dtype(code).__reduce__()[1][0]: np.dtype(code)
+    for code in '?' + np.typecodes['AllInteger'] + np.typecodes['AllFloat']
+}
+_new_array: Any = np.zeros(1).__reduce__()[0]
+
+
+class ArrayName:
+    """Stands for the name ``numpy.ndarray``, which is not called."""
+
+
+def plain_dtype(code: object, *_: object) -> np.dtype[Any]:
+    """Stand in for ``numpy.dtype`` while a checkpoint is read.
+
+    NumPy's own object of a type is returned, whose state can't be set: another
+    one would take flags from the file, and so addresses for numbers. The byte
+    order is the machine's, as in files of it.
+
+    Raises:
+        UnpicklingError: It is not a type of plain numbers.
+    """
+    if not isinstance(code, str) or code not in _DTYPES:
+        raise UnpicklingError(
+            f'a checkpoint may hold numbers of {sorted(_DTYPES)}, got {code!r}'
+        )
+    return _DTYPES[code]
+
+
+def new_array(kind: object, shape: object, code: object) -> Any:
+    """Stand in for NumPy's ``_reconstruct`` while a checkpoint is read.
+
+    Raises:
+        UnpicklingError: It is not asked for an empty array, as by NumPy, whose
+            values are set from the file.
+    """
+    if kind is not ArrayName or (shape, code) != ((0,), b'b'):
+        raise UnpicklingError(
+            "a checkpoint's arrays must begin as (numpy.ndarray, (0,), b'b'), "
+            f'got ({kind!r}, {shape!r}, {code!r})'
+        )
+    return _new_array(np.ndarray, shape, code)
 
 
 def only_buffer_methods(owner: object, name: str) -> Callable[..., Any]:
@@ -51,19 +97,19 @@ def allow_mmengine_checkpoints() -> None:
         return
     # Taken from NumPy's pickles, so that none of its private modules is
     # imported.
-    reconstruct: Any = np.zeros(1).__reduce__()[0]
     scalar: Any = np.float64(0).__reduce__()[0]
-    codes = '?' + np.typecodes['AllInteger'] + np.typecodes['AllFloat']
-    dtypes = {type(np.dtype(code)) for code in codes}
+    # To set the state of what was made, torch wants its type on the list; a
+    # pickle can't name it, as what it names has a dot.
+    made = {np.ndarray, *map(type, _DTYPES.values())}
     torch.serialization.add_safe_globals(
         [
             HistoryBuffer,
-            np.ndarray,
-            np.dtype,
-            *sorted(dtypes, key=lambda dtype: dtype.__name__),
+            *((kind, kind.__name__) for kind in made),
+            (ArrayName, 'numpy.ndarray'),
+            (plain_dtype, 'numpy.dtype'),
             (only_buffer_methods, 'builtins.getattr'),
-            (reconstruct, 'numpy.core.multiarray._reconstruct'),
-            (reconstruct, 'numpy._core.multiarray._reconstruct'),
+            (new_array, 'numpy.core.multiarray._reconstruct'),
+            (new_array, 'numpy._core.multiarray._reconstruct'),
             (scalar, 'numpy.core.multiarray.scalar'),
             (scalar, 'numpy._core.multiarray.scalar'),
         ]
