@@ -1,21 +1,29 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import re
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.request import Request
 
 import pytest
 import torch
 
+from tests.support.weight_files import packed
+from uniformer_mm import UniFormerLight
+from uniformer_mm.weights import http
 from uniformer_mm.weights.fetch import WEIGHTS_VARIABLE, fetch
 from uniformer_mm.weights.zoo import ZOO
 
-CONTENT = bytes(range(256)) * 1200  # 300 kB
+CONTENT = packed({'w': torch.arange(75_000.0)})  # 300 kB
+OTHER = packed({'w': torch.arange(75_000.0) + 1})
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 NAME = 'uniformer-small_k400_16x4_mmaction2'
 DRIVE_ONLY = 'uniformer-small-plus_in1k'
@@ -33,7 +41,17 @@ class Server:
     cut: int = 0  # bytes after which the connection is closed; 0: none
     status: int = 200
     lie: bool = False  # continues at another byte than asked
+    to: str = ''  # where it sends on to
+    pause: float = 0  # seconds after each of its pieces
+    piece: int = 1 << 20
+    headers: dict[str, str] = field(default_factory=lambda: {'ETag': '"1"'})
     requests: list[tuple[str, str]] = field(default_factory=list)
+
+    def version(self) -> str:
+        known = self.headers.get('ETag', 'W/')
+        if known.startswith('W/'):
+            known = self.headers.get('Last-Modified', '')
+        return known
 
 
 @pytest.fixture
@@ -44,11 +62,18 @@ def server() -> Iterator[Server]:
         def do_GET(self) -> None:
             asked = self.headers.get('Range', '')
             state.requests.append((self.path, asked))
+            assert self.headers['Accept-Encoding'] == 'identity'
+            if state.to and not self.path.startswith('/there'):
+                self.send_response(302)
+                self.send_header('Location', state.to)
+                self.end_headers()
+                return
             if state.status != 200:
                 self.send_error(state.status)
                 return
             start = 0
-            if state.ranges and asked:
+            changed = self.headers.get('If-Range') != state.version()
+            if state.ranges and asked and not changed:
                 start = int(asked.removeprefix('bytes=').removesuffix('-'))
                 if start >= len(state.content):
                     self.send_error(416)
@@ -62,20 +87,27 @@ def server() -> Iterator[Server]:
                 self.send_response(200)
             body = state.content[start:]
             self.send_header('Content-Type', state.kind)
+            for name, value in state.headers.items():
+                self.send_header(name, value)
             if state.length:
                 self.send_header('Content-Length', str(len(body)))
             self.end_headers()
-            self.wfile.write(body[: state.cut] if state.cut else body)
+            body = body[: state.cut] if state.cut else body
+            with contextlib.suppress(ConnectionError):
+                for at in range(0, len(body), state.piece):
+                    self.wfile.write(body[at : at + state.piece])
+                    time.sleep(state.pause)
 
         def log_message(self, *args: object) -> None:
             del args
 
-    with ThreadingHTTPServer(('127.0.0.1', 0), Handler) as http:
-        state.url = f'http://127.0.0.1:{http.server_port}/a'
-        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
+    with ThreadingHTTPServer(('127.0.0.1', 0), Handler) as listening:
+        state.url = f'http://127.0.0.1:{listening.server_port}/a'
+        serve = listening.serve_forever
+        thread = threading.Thread(target=serve, args=(0.01,))
         thread.start()
         yield state
-        http.shutdown()
+        listening.shutdown()
         thread.join()
 
 
@@ -102,7 +134,7 @@ def entry(server: Server, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
+    return sorted(p.name for p in folder.rglob('*') if p.is_file())
 
 
 @pytest.mark.parametrize('length', [True, False])
@@ -120,7 +152,9 @@ def test_a_name_is_downloaded_once(
 
 def test_a_url_is_downloaded(server: Server, cache: Path) -> None:
     url = f'{server.url}/w%201.pth?download=true'
-    assert fetch(url, progress=False) == cache / 'w 1.pth'
+    path = fetch(url, progress=False)
+    assert (path.name, path.parents[1]) == ('w 1.pth', cache)
+    assert fetch(url, progress=False) == path
     # The address given is the one that is asked, whatever the name.
     path = fetch(f'{server.url}/uniformer_small_in1k.pth', progress=False)
     assert path.read_bytes() == CONTENT
@@ -166,10 +200,12 @@ def test_a_cut_connection_is_continued(
     server: Server, entry: str, cache: Path, ranges: bool
 ) -> None:
     server.cut, server.ranges = 100_000, ranges
-    with pytest.raises(OSError, match='broke after 100000 of 307200 bytes'):
+    with pytest.raises(OSError, match=r'broke after 100000 of \d+ bytes'):
         fetch(entry)
-    (part,) = files(cache)
-    assert part.endswith('.part')
+    # With the version of which it is a part.
+    assert re.fullmatch(
+        r'\S+\.part \S+\.part\.version', ' '.join(files(cache))
+    )
     server.cut = 0
     assert fetch(entry).read_bytes() == CONTENT
     assert files(cache) == ['model-12345678.pth']
@@ -216,7 +252,9 @@ def test_another_file_than_catalogued(
     monkeypatch.setitem(ZOO, entry, replace(ZOO[entry], **wrong))
     server.content = b'x' if fact == 'size' else CONTENT[::-1]
     got = '1' if fact == 'size' else hashlib.sha256(CONTENT[::-1]).hexdigest()
-    expected = '307200 bytes' if fact == 'size' else f'sha256 {SHA256[:8]}'
+    expected = (
+        f'{len(CONTENT)} bytes' if fact == 'size' else f'sha256 {SHA256[:8]}'
+    )
     with pytest.raises(
         ValueError, match=f'was removed: .*{expected}, got {got}'
     ):
@@ -292,7 +330,9 @@ def test_a_mirror(
         (DRIVE_ONLY, 'uniformer_small_plus_in1k.pth'),
         ('https://nowhere.invalid/b%20c.pth', 'b c.pth'),
     ):
-        assert fetch(source) == cache / name
+        path = fetch(source)
+        assert path.name == name
+        assert cache in path.parents
     assert [path for path, _ in server.requests] == [
         '/a/m/uniformer_small_plus_in1k.pth',
         '/a/m/b%20c.pth',
@@ -404,4 +444,258 @@ def test_no_way_out_of_the_folder(
     with pytest.raises(ValueError, match='must end in a file name'):
         fetch(f'http://127.0.0.1:1{end}')
     path = fetch(f'{server.url}/..%2f..%2fetc%2fb.pth')
-    assert path == cache / 'b.pth'
+    assert (path.name, path.parents[1]) == ('b.pth', cache)
+
+
+# --- nothing wrong stays under its final name
+
+
+@pytest.mark.parametrize('known', [True, False])
+@pytest.mark.parametrize(
+    ('content', 'facts', 'match'),
+    [
+        (b'', {}, r'is empty \(0 bytes\)'),
+        (b'<html>Sign in</html>', {'kind': 'text/plain'}, 'is a web page'),
+        (b'{"error": "rate limit"}', {}, 'neither torch.save nor'),
+        (CONTENT, {'headers': {'Content-Encoding': 'gzip'}}, "as 'gzip'"),
+        (CONTENT, {'cut': 200_000, 'length': False}, 'is cut off'),
+        (CONTENT[:-400] + bytes(400), {}, 'is cut off, damaged'),
+        (bytes(2_000_000), {}, r'has 2000000 bytes, expected \d+ at most'),
+        (bytes(2_000_000), {'length': False}, r'has more than \d+ bytes'),
+    ],
+    ids=range(8),
+)
+def test_what_is_no_weight_file(
+    server: Server,
+    entry: str,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: bytes,
+    facts: dict[str, object],
+    match: str,
+    known: bool,
+) -> None:
+    monkeypatch.setattr(http, 'LARGEST', 1_000_000)
+    monkeypatch.setitem(ZOO, entry, replace(ZOO[entry], sha256=''))
+    source = entry if known else f'{server.url}/b.pth'
+    before = replace(server)
+    server.content = content
+    for name, value in facts.items():
+        setattr(server, name, value)
+    with pytest.raises((OSError, ValueError), match=match):
+        fetch(source)
+    assert files(cache) == []
+    for name in ('content', 'kind', 'headers', 'cut', 'length'):
+        setattr(server, name, getattr(before, name))
+    assert fetch(source).read_bytes() == CONTENT
+
+
+def test_a_size_that_is_known(
+    server: Server, entry: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ZOO, entry, replace(ZOO[entry], size=len(CONTENT)))
+    server.content = CONTENT + b'.'
+    with pytest.raises(OSError, match=f'expected {len(CONTENT)} at most'):
+        fetch(entry)
+    assert files(cache) == []
+
+
+def test_another_model_under_a_known_name(
+    server: Server, entry: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a mirror may send it: the catalogue has no hash of most files."""
+    fake = replace(ZOO[entry], sha256='', arch='base', task='backbone')
+    monkeypatch.setitem(ZOO, entry, fake)
+    with torch.device('meta'):
+        other = UniFormerLight('xxs').state_dict()
+    state = {key: torch.zeros(value.shape) for key, value in other.items()}
+    server.content = packed(state)
+    with pytest.raises(ValueError, match=f'it is not {entry}: arch is xxs'):
+        fetch(entry)
+    assert files(cache) == []
+
+
+@pytest.mark.parametrize(
+    'headers',
+    [
+        ({'ETag': '"1"'}, {'ETag': '"2"'}),
+        (
+            {'Last-Modified': 'Mon, 01 Jan 2024 00:00:00 GMT'},
+            {'Last-Modified': 'Mon, 01 Jan 2024 00:00:01 GMT'},
+        ),
+        ({'ETag': 'W/"1"'}, {'ETag': 'W/"1"'}),
+        ({}, {}),
+    ],
+    ids=range(4),
+)
+@pytest.mark.parametrize('ranges', [True, False])
+def test_a_file_that_changed_is_not_continued(
+    server: Server, headers: tuple[dict[str, str], ...], ranges: bool
+) -> None:
+    source = f'{server.url}/a.pth'
+    server.ranges, server.cut = ranges, 100_000
+    server.headers = headers[0]
+    with pytest.raises(OSError, match='broke'):
+        fetch(source)
+    server.content, server.cut, server.headers = OTHER, 0, headers[1]
+    path = fetch(source)
+    assert path.read_bytes() == OTHER
+    assert files(path.parent) == [path.name]
+
+
+def test_a_file_is_continued_by_its_date(server: Server) -> None:
+    server.headers = {'Last-Modified': 'Mon, 01 Jan 2024 00:00:00 GMT'}
+    server.cut = 100_000
+    with pytest.raises(OSError, match='broke'):
+        fetch(f'{server.url}/a.pth')
+    server.cut = 0
+    assert fetch(f'{server.url}/a.pth').read_bytes() == CONTENT
+    assert server.requests[1][1] == 'bytes=100000-'
+
+
+def test_force(server: Server) -> None:
+    source = f'{server.url}/a.pth'
+    path = fetch(source)
+    server.content = OTHER
+    assert fetch(source).read_bytes() == CONTENT
+    assert fetch(source, force=True) == path
+    assert path.read_bytes() == OTHER
+    server.content = b'broken'
+    with pytest.raises(ValueError, match='was removed'):
+        fetch(source, force=True)
+    assert path.read_bytes() == OTHER
+
+
+# --- one name, several files
+
+
+def test_files_of_one_name(server: Server, tmp_path: Path) -> None:
+    one = fetch(f'{server.url}/one/best.pth')
+    server.content = OTHER
+    two = fetch(f'{server.url}/two/best.pth')
+    assert one.name == two.name == 'best.pth'
+    assert (one.read_bytes(), two.read_bytes()) == (CONTENT, OTHER)
+    to = tmp_path / 'to'
+    assert fetch(f'{server.url}/one/best.pth', to) == to / 'best.pth'
+    assert fetch(f'{server.url}/one/best.pth', to) == to / 'best.pth'
+    for source in (f'{server.url}/two/best.pth', str(two)):
+        with pytest.raises(FileExistsError, match='is another file than'):
+            fetch(source, to)
+    assert (to / 'best.pth').read_bytes() == CONTENT
+    fetch(f'{server.url}/two/best.pth', to, force=True)
+    assert (to / 'best.pth').read_bytes() == OTHER
+    assert files(to) == ['best.pth']
+
+
+def test_entries_of_one_name(
+    server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(WEIGHTS_VARIABLE, server.url)
+    name = 'uniformer-small_in1k'
+    first = fetch(name)
+    server.content = OTHER
+    second = fetch(f'{name}_mmpose')
+    assert first == cache / 'uniformer_small_in1k.pth'
+    assert second == cache / f'{name}_mmpose' / first.name
+    assert (first.read_bytes(), second.read_bytes()) == (CONTENT, OTHER)
+
+
+@pytest.mark.parametrize('with_folder', [True, False])
+def test_a_pipe_is_not_replaced(
+    entry: str, tmp_path: Path, cache: Path, with_folder: bool
+) -> None:
+    folder = tmp_path / 'to' if with_folder else None
+    home = folder or cache
+    home.mkdir(parents=True)
+    pipe = home / 'model-12345678.pth'
+    os.mkfifo(pipe)
+    for force in (False, True):
+        with pytest.raises((OSError, ValueError), match='is no plain file'):
+            fetch(entry, folder, force=force)
+        assert pipe.is_fifo()
+
+
+# --- what servers and neighbours may do
+
+
+@pytest.mark.parametrize(
+    'to', ['ftp://127.0.0.1:1/a.pth', 'file:///etc/passwd', 'data:,a']
+)
+def test_redirections_elsewhere(server: Server, to: str) -> None:
+    server.to = to
+    with pytest.raises(OSError, match=r'not followed|not allowed'):
+        fetch(f'{server.url}/a.pth')
+
+
+def test_redirections(server: Server) -> None:
+    server.to = server.url.replace('/a', '/there/b.pth')
+    assert fetch(f'{server.url}/a.pth').read_bytes() == CONTENT
+    assert [path for path, _ in server.requests] == [
+        '/a/a.pth',
+        '/there/b.pth',
+    ]
+    # From https only to https.
+    handler = http._SafeRedirects()
+    for start, end, allowed in (
+        ('https', 'http', False),
+        ('https', 'https', True),
+        ('http', 'https', True),
+    ):
+        with (
+            contextlib.nullcontext()
+            if allowed
+            else pytest.raises(OSError, match='from https on to http')
+        ):
+            first = Request(f'{start}://host/a')
+            new = handler.redirect_request(
+                first, None, 302, '', {}, f'{end}://host/b'
+            )
+            assert new.full_url == f'{end}://host/b'
+
+
+@pytest.mark.parametrize('kind', ['symbolic', 'hard', 'pipe'])
+def test_a_part_of_somebody_else(
+    server: Server, entry: str, tmp_path: Path, cache: Path, kind: str
+) -> None:
+    server.cut = 1000
+    with pytest.raises(OSError, match='broke'):
+        fetch(entry)
+    server.cut = 0
+    (part,) = cache.glob('*.part')
+    part.unlink()
+    victim = tmp_path / 'victim'
+    victim.write_bytes(b'mine')
+    if kind == 'symbolic':
+        part.symlink_to(victim)
+    elif kind == 'hard':
+        part.hardlink_to(victim)
+    else:
+        os.mkfifo(part)
+    with pytest.raises(OSError, match=r'\.part is no plain file.*remove it'):
+        fetch(entry)
+    assert victim.read_bytes() == b'mine'
+
+
+def test_a_server_that_stops(
+    server: Server, entry: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, 'TIMEOUT', 0.2)
+    server.piece, server.pause = 250_000, 1.0
+    with pytest.raises(OSError, match='timed out'):
+        fetch(entry)
+    (part,) = cache.glob('*.part')
+    assert part.stat().st_size == 250_000
+    server.pause = 0
+    assert fetch(entry).read_bytes() == CONTENT
+    assert server.requests[1][1] == 'bytes=250000-'
+
+
+def test_a_server_that_drips(
+    server: Server, entry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, 'TIMEOUT', 0.3)
+    server.piece, server.pause = 20, 0.05
+    with pytest.raises(OSError, match=r'only \d+ bytes came in'):
+        fetch(entry)
+    server.piece, server.pause = 1 << 20, 0
+    assert fetch(entry).read_bytes() == CONTENT

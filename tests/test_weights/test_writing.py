@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,23 @@ def test_replaces_a_file_with_usual_permissions(target: Path) -> None:
     )
 
 
+@pytest.mark.parametrize('mode', [0o600, 0o640, 0o755])
+def test_keeps_the_permissions_of_what_it_replaces(
+    target: Path, mode: int
+) -> None:
+    target.write_bytes(b'old')
+    target.chmod(mode)
+    write_weights(WEIGHTS, target)
+    assert stat.S_IMODE(target.stat().st_mode) == mode
+    assert read_weights(target).checked
+
+
+def test_a_pipe_is_not_replaced(target: Path) -> None:
+    os.mkfifo(target)
+    not_written(target, 'is not a plain file, which is not replaced')
+    assert target.is_fifo()
+
+
 def test_writes_through_a_link(target: Path, tmp_path: Path) -> None:
     target.symlink_to(tmp_path / 'real')
     write_weights(WEIGHTS, target)
@@ -151,7 +169,7 @@ def test_meta_refused(target: Path, meta: Any, match: str) -> None:
 
 def test_folder_in_the_way(target: Path) -> None:
     target.mkdir()
-    not_written(target, 'cannot be written: Is a directory; nothing was')
+    not_written(target, 'is a folder, which is not replaced; name another')
 
 
 def test_folder_missing(target: Path) -> None:

@@ -31,10 +31,15 @@ def add_parser(verbs: Any) -> None:
         metavar='FOLDER',
         help="where to put it; default: torch.hub's cache",
     )
+    parser.add_argument(
+        '--force',
+        action='store_true',
+        help='download it anew, and replace what is there',
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Fetch the file and print its path."""
-    print(fetch(args.name, args.to))
+    print(fetch(args.name, args.to, force=args.force))
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,13 +116,14 @@ def write_weights(
 
     Args:
         state: Key -> tensor, on any device.
-        path: The file; one that is there is replaced.
+        path: The file; one that is there is replaced, and its permissions
+            stay.
         meta: Plain data to keep beside the weights, from str, int, float,
             bool, None, list and dict with str keys.
 
     Raises:
         WeightFileError: ``state`` is empty or would be refused when read, or
-            the file cannot be written.
+            the file cannot be written, or something else is there.
         TypeError: ``meta`` is not plain data.
         ImportError: The name ends in ``.safetensors`` and safetensors is
             missing.
@@ -142,8 +144,15 @@ def write_weights(
     target = Path(os.path.realpath(path))
     # In the same folder, as a rename is atomic only within a file system.
     part = target.with_name(f'.uniformer_mm-{secrets.token_hex(8)}.part')
+    if target.exists() and not target.is_file():
+        kind = 'a folder' if target.is_dir() else 'not a plain file'
+        raise WeightFileError(
+            f'{path} is {kind}, which is not replaced; name another file'
+        )
     try:
         with part.open('xb') as file:
+            with contextlib.suppress(FileNotFoundError):
+                part.chmod(stat.S_IMODE(target.stat().st_mode))
             if packed is not None:
                 file.write(packed)
             else:

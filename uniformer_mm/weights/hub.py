@@ -20,7 +20,9 @@ DEFAULT = 'model.safetensors'
 ENDINGS = ('.pth', '.pt', '.bin', '.safetensors')
 
 
-def fetch_from_hub(source: str, *, offline: bool = False) -> Path:
+def fetch_from_hub(
+    source: str, *, offline: bool = False, force: bool = False
+) -> Path:
     """Return the local file of a file on the hub; download it if need be.
 
     It is kept in the cache of ``huggingface_hub``, whose settings hold
@@ -31,6 +33,7 @@ def fetch_from_hub(source: str, *, offline: bool = False) -> Path:
             '@REVISION' behind it. Without FILE it is ``model.safetensors`` or
             else the only weight file of the repository.
         offline: Take it from the cache, never from the network.
+        force: Download it anew, if not offline.
 
     Raises:
         ImportError: ``huggingface_hub`` is missing.
@@ -55,7 +58,11 @@ def fetch_from_hub(source: str, *, offline: bool = False) -> Path:
         file = _choose(files, source)
     with _address_in_errors(source, name, offline):
         path = hub.hf_hub_download(
-            name, file, revision=revision, local_files_only=offline
+            name,
+            file,
+            revision=revision,
+            local_files_only=offline,
+            force_download=force and not offline,
         )
     return Path(path)
 

@@ -27,6 +27,7 @@ from uniformer_mm.weights.archive import (
 from uniformer_mm.weights.unpickle import Placeholder, UnknownTypesError
 
 __all__ = [
+    'ForeignTypesError',
     'WeightFileError',
     'check_state',
     'kind_of',
@@ -59,6 +60,10 @@ _SMALL = 1 << 26
 
 class WeightFileError(ValueError):
     """A file cannot be read or written; says which, why and what to do."""
+
+
+class ForeignTypesError(WeightFileError):
+    """A file needs types that are not made; it may be whole."""
 
 
 def shown(name: object, limit: int = 120) -> str:
@@ -123,7 +128,7 @@ def load_content(
     except ArchiveError as error:
         raise WeightFileError(f'{path} {error}') from error
     except UnknownTypesError as error:
-        raise WeightFileError(
+        raise ForeignTypesError(
             f'{path} holds more than tensors and plain data: '
             f'{listed(error.names)}. To make these could run any program, so '
             f'it is refused. {_CONVERT}'
