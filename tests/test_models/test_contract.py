@@ -18,6 +18,7 @@ from tests.support.models import (
     random_input,
     random_loss,
 )
+from tests.support.small import small
 from uniformer_mm import ARCHS, UniFormer, UniFormerLight
 from uniformer_mm.models.attention import Attention
 
@@ -208,6 +209,35 @@ def test_autocast_is_finite_and_close(kind: str, dtype: torch.dtype) -> None:
         assert out.isfinite().all()
         error = (out.float() - reference).norm() / reference.norm()
         assert error < 0.05
+
+
+@every_kind
+@pytest.mark.parametrize(
+    ('change', 'error', 'message'),
+    [
+        (
+            {'dtype': torch.float64},
+            TypeError,
+            'must be torch.float32.*float64',
+        ),
+        ({'dtype': torch.bfloat16}, TypeError, 'got torch.bfloat16; convert'),
+        ({'device': 'meta'}, ValueError, 'must be on cpu.*got one on meta'),
+    ],
+    ids=['float64', 'bfloat16', 'meta'],
+)
+def test_an_input_of_another_dtype_or_device(
+    kind: str, change: dict, error: type, message: str
+) -> None:
+    model = small(kind)
+    x = random_input(kind, 1, 64, 64).to(**change)
+    with pytest.raises(error, match=message):
+        model(x)
+    # Who hooks the first layer may convert there.
+    model.patch_embed1.register_forward_pre_hook(
+        lambda _, args: torch.zeros(args[0].shape)
+    )
+    if change != {'device': 'meta'}:
+        model(x)
 
 
 @every_kind

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 
@@ -46,11 +47,18 @@ def test_bad_arch(arch: object, error: type, message: str) -> None:
         ({'head_dim': 48}, ValueError, r'a divisor.*got 48'),
         ({'head_dim': 0}, ValueError, 'head_dim must be >= 1, got 0'),
         ({'head_dim': '64'}, TypeError, "head_dim must be an int, got '64'"),
-        ({'mlp_ratio': 0}, ValueError, 'every MLP a hidden channel, got 0'),
+        ({'mlp_ratio': 0}, ValueError, 'every MLP a hidden channel, .* got 0'),
+        ({'mlp_ratio': 1e308}, ValueError, 'fewer than 2.*31, got 1e'),
+        ({'mlp_ratio': math.inf}, ValueError, 'fewer than 2.*31, got inf'),
+        ({'mlp_ratio': 2**70}, ValueError, 'fewer than 2.*31, got 1180'),
         ({'mlp_ratio': '4'}, TypeError, "mlp_ratio must be a number, got '4'"),
         ({'depths': 3}, TypeError, 'depths must be 4 positive.*got 3'),
         ({'layer_scale': '1'}, TypeError, 'layer_scale must be a number'),
         ({'layer_scale': True}, TypeError, 'layer_scale must be a number'),
+        ({'layer_scale': math.inf}, ValueError, 'from 0 to 65504 .*got .inf'),
+        ({'layer_scale': math.nan}, ValueError, 'must be >= -inf, got nan'),
+        ({'layer_scale': 1e308}, ValueError, 'from 0 to 65504 .*got .1e.308'),
+        ({'layer_scale': 2**70}, ValueError, 'from 0 to 65504 .*got .1180'),
         ({'light': 0}, TypeError, 'light must be True or False, got 0'),
         ({'stem': 'x'}, ValueError, "unknown stem 'x'; choose one of"),
         ({'layer_scale': (1.0,)}, ValueError, 'layer_scale must be a number'),

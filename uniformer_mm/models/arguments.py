@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from uniformer_mm.checks import (
@@ -120,12 +121,28 @@ def check_ndim(ndim: int, **video_only: bool) -> None:
         raise ValueError(f'{wrong[0]}=True needs ndim=3, got ndim=2')
 
 
-def check_input(x: Tensor, ndim: int, in_channels: int, min_side: int) -> None:
+def check_input(
+    x: Tensor,
+    ndim: int,
+    in_channels: int,
+    min_side: int,
+    weight: Tensor | None = None,
+) -> None:
     """Raise unless ``x`` is a batch of images or videos that fits.
 
+    Args:
+        x: The input.
+        ndim: 2 for images, 3 for videos.
+        in_channels: As many must ``x`` have.
+        min_side: Least height and width.
+        weight: Of the layer that gets ``x`` as it is; None if that can't be
+            said.
+
     Raises:
-        TypeError: ``x`` is not a floating-point tensor.
-        ValueError: Wrong dimensions or channels, a side or a clip too short.
+        TypeError: ``x`` is not a floating-point tensor, or of another dtype
+            than ``weight``, outside autocast.
+        ValueError: Wrong dimensions or channels, a side or a clip too short;
+            or ``x`` is on another device than ``weight``.
     """
     layout = '(N, C, H, W)' if ndim == 2 else '(N, C, T, H, W)'
     if not isinstance(x, Tensor):
@@ -157,4 +174,18 @@ def check_input(x: Tensor, ndim: int, in_channels: int, min_side: int) -> None:
         raise ValueError(
             'the input must have at least 2 frames, the temporal stride of '
             f'the stem, got shape {tuple(x.shape)}'
+        )
+    if weight is None or type(x) is not Tensor:
+        return
+    if x.device != weight.device:
+        raise ValueError(
+            f'the input must be on {weight.device}, as the weights are, got '
+            f'one on {x.device}; move one of the two'
+        )
+    if x.dtype != weight.dtype:
+        if torch.is_autocast_enabled(x.device.type):
+            return
+        raise TypeError(
+            f'the input must be {weight.dtype}, as the weights are, got '
+            f'{x.dtype}; convert one of the two, or use torch.autocast'
         )

@@ -32,6 +32,7 @@ from uniformer_mm.models.layers import (
     channels_last,
     contiguous,
     drop_path_rates,
+    first_weight,
 )
 from uniformer_mm.models.recompute import run_checkpointed
 from uniformer_mm.models.specs import ARCHS, ArchSpec, resolve_arch
@@ -214,8 +215,10 @@ class Backbone(TwoForms):
             ``as_tuple=False`` the one map itself.
 
         Raises:
-            TypeError: ``x`` is not a floating-point tensor.
-            ValueError: The shape of ``x`` is not as above.
+            TypeError: ``x`` is not a floating-point tensor, or not of the
+                weights' dtype (but under autocast).
+            ValueError: The shape of ``x`` is not as above, or it is not on
+                the weights' device.
         """
         outs, _ = self.forward_features(x)
         return self.arrange(outs)
@@ -227,7 +230,8 @@ class Backbone(TwoForms):
             tuple: The maps, and what the blocks passed along (see
             ``UniFormerLight``; None in ``UniFormer``).
         """
-        check_input(x, self.ndim, self.in_channels, min_side=STRIDES[-1])
+        weight = first_weight(self.patch_embed1)
+        check_input(x, self.ndim, self.in_channels, STRIDES[-1], weight)
         # Tokens of a channels-last map are a view of it, not a copy.
         x = channels_last(x)
         outs = []

@@ -19,6 +19,7 @@ __all__ = ['ARCHS', 'ArchSpec', 'resolve_arch']
 
 NUM_STAGES = 4
 STEMS = ('patch', 'conv', 'conv_first')
+MAX_GAIN = 65504  # of float16
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class ArchSpec:
             'conv' (overlapping 3x3 convolutions), or 'conv_first' (the latter
             in stage 1 alone).
         layer_scale (tuple[float]): Initial gain of the residual branches per
-            stage; 0 means no gain.
+            stage, 0 to 65504; 0 means no gain.
         light (bool): Built by ``UniFormerLight``, not by ``UniFormer``.
         params (int | None): Parameters of the 2D model with all four outputs,
             where it is published or pinned by a golden case.
@@ -70,10 +71,12 @@ class ArchSpec:
                 f'4, {self.embed_dims[2:]}, got {self.head_dim}'
             )
         check_number('mlp_ratio', self.mlp_ratio)
-        if int(self.mlp_ratio * min(self.embed_dims)) < 1:
+        hidden = [self.mlp_ratio * dim for dim in self.embed_dims]
+        if not 1 <= min(hidden) <= max(hidden) < 2**31:
             raise ValueError(
-                'mlp_ratio must leave every MLP a hidden channel, got '
-                f'{self.mlp_ratio} for embed_dims {self.embed_dims}'
+                'mlp_ratio must leave every MLP a hidden channel, and fewer '
+                f'than 2**31, got {self.mlp_ratio} for embed_dims '
+                f'{self.embed_dims}'
             )
         check_choice('stem', self.stem, STEMS)
         scale = normalize_layer_scale(self.layer_scale)
@@ -88,17 +91,18 @@ def normalize_layer_scale(
 
     Raises:
         TypeError: Not a number, nor a sequence of them.
-        ValueError: Not one number per stage, or a negative one.
+        ValueError: Not one number per stage, a negative one, or one that
+            float16 can't hold.
     """
     if not isinstance(layer_scale, (tuple, list)):
         layer_scale = (layer_scale,) * NUM_STAGES  # type: ignore[assignment]
     for gain in layer_scale:  # type: ignore[union-attr]
         check_number('layer_scale', gain)
     gains = tuple(layer_scale)  # type: ignore[arg-type]
-    if len(gains) != NUM_STAGES or not all(gain >= 0 for gain in gains):
+    if len(gains) != NUM_STAGES or not all(0 <= g <= MAX_GAIN for g in gains):
         raise ValueError(
-            f'layer_scale must be a number >= 0 or {NUM_STAGES} of them, one '
-            f'per stage (0: none), got {gains}'
+            f'layer_scale must be a number from 0 to {MAX_GAIN} or '
+            f'{NUM_STAGES} of them, one per stage (0: none), got {gains}'
         )
     return gains
 
