@@ -384,7 +384,7 @@ BOMB = zipped({**parts(), 'a/data/1': bytes(1 << 26)}, zipfile.ZIP_DEFLATED)
             patched(b'PK\x01\x02', 42, struct.pack('<L', 0)),
             'damaged',
         ),
-        (patched(b'PK\x01\x02', 16, b'1234'), 'checksum'),
+        (patched(b'PK\x01\x02', 16, b'1234'), 'Bad CRC'),
         (patched(b'PK\x03\x04', 30, b'b'), 'damaged'),
         (patched(b'PK\x05\x06', 16, b'\xff' * 4), 'damage'),
         (zipped(parts())[:-5], 'damaged'),

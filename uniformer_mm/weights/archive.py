@@ -56,27 +56,33 @@ def load_zip(file: BufferedReader) -> tuple[Any, bool]:
     for member in members if not checked else ():
         # So that zipfile has nothing to compare with.
         del member.CRC
-    damaged = archive.testzip()
-    if damaged is not None:
-        raise ArchiveError(
-            f'is damaged: {damaged[:80]!r} does not match its checksum; fetch '
-            'it again'
-        )
-    order = f'{folder}/byteorder'
-    if order in archive.namelist() and archive.read(order) != b'little':
-        raise ArchiveError(BIG_ENDIAN)
+    unread = {member.filename: member for member in members}
+
+    def take(name: str) -> bytes:
+        try:
+            return archive.read(unread.pop(name))
+        except zipfile.BadZipFile as error:
+            raise ArchiveError(
+                f'is damaged ({error!s:.200}); fetch it again'
+            ) from error
 
     def read(key: str, size: int) -> Tensor:
-        record = archive.getinfo(f'{folder}/data/{key}')
-        if record.file_size != size:
+        name = f'{folder}/data/{key}'
+        there = unread[name].file_size
+        if there != size:
             raise ArchiveError(
                 f'is damaged: storage {key[:40]!r} must have {size} bytes, '
-                f'and has {record.file_size}; fetch it again'
+                f'and has {there}; fetch it again'
             )
-        return _tensor(bytearray(archive.read(record)))
+        return _tensor(bytearray(take(name)))
 
-    storages = Storages(read)
-    return load_pickle(archive.read(f'{folder}/data.pkl'), storages), checked
+    order = f'{folder}/byteorder'
+    if order in unread and take(order) != b'little':
+        raise ArchiveError(BIG_ENDIAN)
+    content = load_pickle(take(f'{folder}/data.pkl'), Storages(read))
+    for name in list(unread):
+        take(name)
+    return content, checked
 
 
 def _check_members(members: list[zipfile.ZipInfo], size: int) -> str:
@@ -130,11 +136,13 @@ def load_legacy(file: BufferedReader) -> Any:
         raise ArchiveError(f'has version {version!r:.40}, expected 1001')
     if not system['little_endian']:
         raise ArchiveError(BIG_ENDIAN)
-    size = _size(file)
+    left = _size(file)
     buffers: dict[str, bytearray] = {}
 
     def read(key: str, nbytes: int) -> Tensor:
-        if nbytes + sum(map(len, buffers.values())) > size:
+        nonlocal left
+        left -= nbytes
+        if left < 0:
             raise ArchiveError(
                 'is cut off or damaged: its storages are longer than it; '
                 'fetch it again'
