@@ -17,7 +17,7 @@ MIM_FILES = [
     *sorted(
         path
         for path in (ROOT / 'configs').rglob('*')
-        if path.suffix in ('.py', '.yml', '.md')
+        if path.suffix in ('.csv', '.md', '.py', '.yml')
     ),
 ]
 # torch calls the first in every process and cannot be imported if it is

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
 from tests.support.golden import GoldenCase
+from uniformer_mm.hosts import HOSTS
 from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
+
+if TYPE_CHECKING:
+    from tests.support.host_tests import HostTest
 
 # Folder -> the marker of all its tests.
 MARKERS = {'test_hosts': 'hosts', 'test_configs': 'configs'}
@@ -44,3 +49,23 @@ def use_threads() -> Iterator[Callable[[int], None]]:
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope='session')
+def host_test(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], HostTest]:
+    """Task -> what the host's test loop gives; run when first asked for."""
+    done: dict[str, HostTest] = {}
+    modules = {host.folder: host.module for host in HOSTS.values()}
+
+    def get(task: str) -> HostTest:
+        pytest.importorskip(modules[task])
+        from tests.support.host_tests import run_host_test
+
+        if task not in done:
+            folder = tmp_path_factory.mktemp(task)
+            done[task] = run_host_test(task, folder)
+        return done[task]
+
+    return get

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from uniformer_mm.backbones.pretrained import from_pretrained
     from uniformer_mm.deployed import deploy
+    from uniformer_mm.predict.loading import load
     from uniformer_mm.swap import swap_backbone
     from uniformer_mm.weights.load import load_backbone
 
@@ -40,6 +41,7 @@ __all__ = [
     '__version__',
     'deploy',
     'from_pretrained',
+    'load',
     'load_backbone',
     'swap_backbone',
 ]
@@ -47,6 +49,7 @@ __all__ = [
 _LATER = {
     'deploy': 'uniformer_mm.deployed',
     'from_pretrained': 'uniformer_mm.backbones.pretrained',
+    'load': 'uniformer_mm.predict.loading',
     'load_backbone': 'uniformer_mm.weights.load',
     'swap_backbone': 'uniformer_mm.swap',
 }

@@ -54,6 +54,7 @@ EXTRAS: Mapping[str, str] = {
     'mim': 'mim',
     'safetensors': 'weights',
     'huggingface_hub': 'hub',
+    'supervision': 'supervision',
     **{
         package.module: undeclared.EXTRA
         for package in undeclared.UNDECLARED

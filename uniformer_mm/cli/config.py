@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import uniformer_mm
+from uniformer_mm.configs import config_names, config_root
 from uniformer_mm.hosts import HOSTS, advice
 
-__all__ = ['add_parser', 'config_root', 'run']
+__all__ = ['add_parser', 'run']
 
 
 def add_parser(verbs: Any) -> None:
@@ -47,22 +47,6 @@ def add_parser(verbs: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def config_root() -> Path:
-    """Folder of the configs: in a wheel ``.mim``, in a clone beside us.
-
-    Raises:
-        FileNotFoundError: Neither is there.
-    """
-    package = Path(uniformer_mm.__file__).parent
-    for root in (package / '.mim' / 'configs', package.parent / 'configs'):
-        if root.is_dir():
-            return root
-    raise FileNotFoundError(
-        f'no configs in {package / ".mim"} nor beside {package}; install '
-        'uniformer_mm again'
-    )
-
-
 def run(args: argparse.Namespace) -> int:
     """Print one path, or all names; on stderr what runs it and is missing.
 
@@ -76,18 +60,13 @@ def run(args: argparse.Namespace) -> int:
         return _swap(args)
     if args.arch or args.backbone or args.out:
         raise ValueError('--arch, --backbone and --out go with --swap')
-    root = config_root()
-    names = sorted(
-        path.relative_to(root).as_posix()
-        for path in root.rglob('*.py')
-        if '_base_' not in path.parts
-    )
+    names = config_names()
     if args.name is None:
         print('\n'.join(names))
         return 0
     if args.name not in names:
         raise ValueError(f'no config {args.name!r}; choose one of {names}')
-    print(root / args.name)
+    print(config_root() / args.name)
     folder = Path(args.name).parts[0]
     hosts = [h.module for h in HOSTS.values() if h.folder == folder]
     missing = advice([*hosts, 'mim'])

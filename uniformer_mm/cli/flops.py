@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from uniformer_mm.analysis import Complexity, count_complexity
-from uniformer_mm.cli.config import config_root
 from uniformer_mm.cli.table import print_table
+from uniformer_mm.configs import find_config
 
 __all__ = ['add_parser', 'run']
 
@@ -44,10 +44,7 @@ def run(args: argparse.Namespace) -> int:
         ValueError: The config or the shape can't be counted.
         OSError: There is no such config.
     """
-    path = args.config
-    if not path.is_file() and (config_root() / path).is_file():
-        path = config_root() / path
-    complexity = count_complexity(path, args.shape)
+    complexity = count_complexity(find_config(args.config), args.shape)
     numbers = ('parameters (M)', 'multiply-adds (G)')
     print_table(('part', *numbers), _rows(complexity), numbers=numbers)
     print(f'input {"x".join(map(str, complexity.shape))}')

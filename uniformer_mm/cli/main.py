@@ -18,6 +18,7 @@ VERBS = (
     'download',
     'flops',
     'inspect',
+    'predict',
     'toy_data',
     'weights',
 )

@@ -1,0 +1,91 @@
+"""Our configs: where they are, and which one a published file is for."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import os
+from pathlib import Path
+
+__all__ = ['config_names', 'config_of_weights', 'config_root', 'find_config']
+
+# Behind the name of a file of somebody else than the authors.
+OTHER_HOSTS = ('_controlnet', '_mmaction2', '_mmpose')
+
+
+def config_root() -> Path:
+    """Folder of the configs: in a wheel ``.mim``, in a clone beside us.
+
+    Raises:
+        FileNotFoundError: Neither is there.
+    """
+    package = Path(__file__).parent
+    for root in (package / '.mim' / 'configs', package.parent / 'configs'):
+        if root.is_dir():
+            return root
+    raise FileNotFoundError(
+        f'no configs in {package / ".mim"} nor beside {package}; install '
+        'uniformer_mm again'
+    )
+
+
+def config_names() -> list[str]:
+    """All configs, such as 'detection/uniformer_maskrcnn.py', sorted."""
+    root = config_root()
+    return sorted(
+        path.relative_to(root).as_posix()
+        for path in root.rglob('*.py')
+        if '_base_' not in path.parts
+    )
+
+
+def find_config(name: str | os.PathLike[str]) -> Path:
+    """Return the path of a config.
+
+    Args:
+        name: A path, or one of ``config_names``, with or without '.py'.
+
+    Raises:
+        FileNotFoundError: It is neither; the message has the nearest names.
+    """
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    text = os.fspath(name).removesuffix('.py') + '.py'
+    names = config_names()
+    if text in names:
+        return config_root() / text
+    near = difflib.get_close_matches(text, names, 3, 0.4)
+    raise FileNotFoundError(
+        f'no config {os.fspath(name)!r}: it is no file, and none of ours '
+        f'(`uniformer-mm config` lists them); near: {near}'
+    )
+
+
+def config_of_weights(name: str, task: str) -> Path:
+    """Return the config that a published file is tested with.
+
+    Args:
+        name: Name of the catalogue.
+        task: 'detection', 'segmentation', 'pose' or 'action'.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    folder = config_root() / task
+    wanted = _without_host(name)
+    with (folder / 'results.csv').open(newline='', encoding='utf-8') as file:
+        rows = list(csv.DictReader(file))
+    named = {_without_host(r['weights']): r['config'] for r in rows[::-1]}
+    stem = wanted if (folder / f'{wanted}.py').is_file() else named.get(wanted)
+    if not stem:
+        raise FileNotFoundError(
+            f'no config of ours is for {name!r}; say which by config='
+        )
+    return folder / f'{stem}.py'
+
+
+def _without_host(name: str) -> str:
+    for host in OTHER_HOSTS:
+        name = name.removesuffix(host)
+    return name
