@@ -25,7 +25,5 @@ def test_locks_for_other_systems_hold_the_stack(
 ) -> None:
     locked = pins(lock)
     assert pins('stack.in').items() <= locked.items()
-    # It is of a stack that was used, but for the reader of videos.
-    assert locked['torch'] == pins('lock-py311.txt')['torch']
     assert {name for name in locked if 'decord' in name} == {reader}
     assert not any(name.startswith('nvidia') for name in locked)

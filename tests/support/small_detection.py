@@ -73,16 +73,21 @@ def shrink_model(model: Any, classes: int | None) -> None:
         model.bbox_head.num_classes = classes
         return
     if classes:
-        boxes = model.roi_head.bbox_head
-        for box in boxes if isinstance(boxes, list) else [boxes]:
-            box.num_classes = classes
-        model.roi_head.mask_head.num_classes = classes
+        give_classes(model.roi_head, classes)
     train, test = model.train_cfg, model.test_cfg
     train.rpn_proposal.max_per_img = test.rpn.max_per_img = 50
     test.rcnn.update(unsure)
     rcnns = train.rcnn if isinstance(train.rcnn, list) else [train.rcnn]
     for rcnn in rcnns:
         rcnn.sampler.num = 32
+
+
+def give_classes(roi_head: Any, number: int) -> None:
+    """The metric knows as many classes as the annotations."""
+    boxes = roi_head.bbox_head
+    for box in boxes if isinstance(boxes, list) else [boxes]:
+        box.num_classes = number
+    roi_head.mask_head.num_classes = number
 
 
 def shrink_mask2former(model: Any, things: int) -> None:

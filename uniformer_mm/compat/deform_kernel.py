@@ -17,7 +17,8 @@ fit, and ImportError where torchvision is missing or does not match torch.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -69,7 +70,7 @@ def gradients(
     """Return the gradients of features, weight, offset, mask and bias."""
     inputs = _kernel_inputs(features, weight, offset, mask, bias)
     # Under autocast torchvision 0.29 sums up those of weights in bfloat16.
-    with torch.autocast(grad_output.device.type, enabled=False):
+    with without_autocast(grad_output.device):
         grads: list[Tensor] = list(
             torchvision_ops()._deform_conv2d_backward(
                 to_kernel_dtype(grad_output), *inputs, *geometry
@@ -79,6 +80,13 @@ def gradients(
         grads[2], inputs[2], weight.shape[2:], geometry
     )
     return grads
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a context without autocast, which some devices have not."""
+    if not torch.amp.autocast_mode.is_autocast_available(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)
 
 
 def _without_outer_edge(

@@ -109,9 +109,10 @@ def installed_versions(names: Iterable[str]) -> dict[str, str]:
     """Return distribution -> version, for those that are installed."""
     versions = {}
     for name in names:
-        with contextlib.suppress(PackageNotFoundError):
+        # FileNotFoundError, or no version, where a half removed distribution
+        # left an empty record.
+        with contextlib.suppress(PackageNotFoundError, FileNotFoundError):
             versions[name] = version(name)
-    # None where a half removed distribution left an empty record.
     return {name: found for name, found in versions.items() if found}
 
 
