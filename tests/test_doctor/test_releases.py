@@ -79,5 +79,5 @@ def test_misfits_name_the_fix() -> None:
         "mmengine 0.9.1 is too old: pip install 'mmengine>=0.10.4,<1.0'"
     ]
     assert misfits({}, '3.9.1') == [
-        'python 3.9.1 is too old: make an environment with Python >=3.10,<3.14'
+        'python 3.9.1 is too old: make an environment with Python >=3.10,<3.15'
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -118,9 +119,8 @@ def test_a_video_of_2000_frames(predictor: Predictor, tmp_path: Path) -> None:
     path = video(tmp_path / 'long.mp4', 2000)
     results = predictor.predict(path, batch_size=4, stream=True)
     peaks = []
-    with ResultWriter(
-        tmp_path / 'out', 'detection', LEGEND, pictures=True
-    ) as writer:
+    writer = ResultWriter(tmp_path / 'out', 'detection', LEGEND, pictures=True)
+    with closing(writer):
         tracemalloc.start()
         for i, result in enumerate(results):
             writer.write(result)
@@ -160,7 +160,7 @@ def test_videos_without_frames(predictor: Predictor, tmp_path: Path) -> None:
 
 
 def test_a_video_is_of_one_size(tmp_path: Path) -> None:
-    with VideoWriter(tmp_path / 'a.mp4', 25) as writer:
+    with closing(VideoWriter(tmp_path / 'a.mp4', 25)) as writer:
         writer.write(picture(1, 64, 64))
         with pytest.raises(ValueError, match=r'\(64, 64\), got \(32, 64\)'):
             writer.write(picture(1, 64, 32))
@@ -172,7 +172,7 @@ def test_results_so_far_are_kept(predictor: Predictor, tmp_path: Path) -> None:
     writer = ResultWriter(tmp_path, 'detection', LEGEND, pictures=True)
 
     def stop_after_two() -> None:
-        with writer:
+        with closing(writer):
             for i, result in enumerate(results):
                 if i == 2:
                     raise KeyboardInterrupt

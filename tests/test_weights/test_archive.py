@@ -257,7 +257,7 @@ def test_views_that_would_fill_the_memory(
         ),
         Call(torch.nn.Parameter, view()),
     ],
-    ids=str,
+    ids=range(8),
 )
 def test_what_torch_would_make_of_its_own_memory(
     path: Path, write: Write, made: Call

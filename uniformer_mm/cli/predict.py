@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +162,10 @@ def _predict(args: argparse.Namespace) -> int:
     )
     total = count_frames(sources, clips=clips, step=args.frame_step)
     done = failed = 0
-    with ResultWriter(
+    writer = ResultWriter(
         args.out, args.task, predictor.legend, pictures=not args.no_pictures
-    ) as writer:
+    )
+    with closing(writer):
         for result in _with_bar(results, total):
             writer.write(result)
             done += 1

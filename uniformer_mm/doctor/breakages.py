@@ -135,7 +135,7 @@ KNOWN = (
         'The packages of OpenCV share files, and one of them went with '
         "another's: pip uninstall -y opencv-python opencv-contrib-python "
         'opencv-python-headless opencv-contrib-python-headless, then pip '
-        "install 'opencv-python-headless<4.12'.",
+        'install opencv-python-headless.',
         CV2_TORN,
         _is_cv2_torn,
     ),
@@ -199,7 +199,7 @@ KNOWN = (
         'opencv-python needs a desktop library: apt install libgl1 '
         'libglib2.0-0, or pip uninstall -y opencv-python '
         'opencv-contrib-python, then pip install --force-reinstall '
-        "--no-deps 'opencv-python-headless<4.12'.",
+        '--no-deps opencv-python-headless.',
         r'lib(GL|gthread|glib|SM|Xext|Xrender|xcb)\b\S*\.so',
     ),
     Breakage(

@@ -38,7 +38,7 @@ class Supported:
 
 
 SUPPORTED: Mapping[str, Supported] = {
-    'python': Supported('3.10', '3.14'),  # mmengine: pkgutil.find_loader
+    'python': Supported('3.10', '3.15'),
     'torch': Supported('2.5'),  # reads entry points
     'mmengine': Supported('0.10.4', '1.0'),
     **dict.fromkeys(MMCV, Supported('2.0.0', '2.2')),

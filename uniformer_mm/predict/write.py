@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TextIO
 
 from uniformer_mm.predict import coco, draw, files
@@ -129,20 +129,9 @@ class ResultWriter:
         source = Path(str(result.path))
         path = _video_path(self.folder, result.name)
         texts, colors = result.best()
-        with VideoWriter(path, frame_rate(source)) as video:
+        with closing(VideoWriter(path, frame_rate(source))) as video:
             for frame in frames_of(source):
                 video.write(draw.draw_texts(frame, texts, colors))
-
-    def __enter__(self) -> ResultWriter:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _is_file(path: str | None) -> bool:
