@@ -17,6 +17,7 @@ ANSWERS = {
     '/good.jpg': (200, 'image/jpeg', b'content'),
     '/page': (200, 'text/html', b'<html>'),
     '/large.jpg': (200, 'image/jpeg', b'x' * 101),
+    '/elsewhere.jpg': (302, 'ftp://127.0.0.1:9/a.jpg', b''),
     '/p.jpg': (
         200,
         'image/jpeg',
@@ -30,7 +31,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         code, kind, body = ANSWERS.get(self.path, (404, 'text/plain', b''))
         self.send_response(code)
-        self.send_header('Content-Type', kind)
+        name = 'Location' if code == 302 else 'Content-Type'
+        self.send_header(name, kind)
         self.end_headers()
         self.wfile.write(body)
 
@@ -59,6 +61,7 @@ def test_a_file_arrives(address: str) -> None:
         ('/none.jpg', 'the server answers 404'),
         ('/page', 'a web page'),
         ('/large.jpg', 'more than 0 MiB'),
+        ('/elsewhere.jpg', 'from http on to ftp, which is not followed'),
     ],
 )
 def test_what_is_refused(

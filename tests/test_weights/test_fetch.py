@@ -635,7 +635,7 @@ def test_redirections(server: Server) -> None:
         '/there/b.pth',
     ]
     # From https only to https.
-    handler = http._SafeRedirects()
+    handler = http.SafeRedirects()
     for start, end, allowed in (
         ('https', 'http', False),
         ('https', 'https', True),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import Request, build_opener
+
+from uniformer_mm.weights.http import SafeRedirects
 
 __all__ = ['MAX_BYTES', 'download']
 
@@ -22,11 +24,13 @@ def download(url: str) -> bytes:
 
     Raises:
         ValueError: No connection, an error of the server, a web page in place
-            of a file, or more than ``MAX_BYTES``.
+            of a file, more than ``MAX_BYTES``, or a redirection to what is
+            neither http nor https.
     """
     request = Request(url, headers={'User-Agent': 'uniformer-mm'})
     try:
-        with urlopen(request, timeout=TIMEOUT) as answer:
+        opener = build_opener(SafeRedirects)
+        with opener.open(request, timeout=TIMEOUT) as answer:
             if answer.headers.get_content_type() == 'text/html':
                 raise ValueError('the address holds a web page, not a file')
             content: bytes = answer.read(MAX_BYTES + 1)

@@ -29,7 +29,7 @@ from uniformer_mm.weights.part import (
     release,
 )
 
-__all__ = ['transfer']
+__all__ = ['SafeRedirects', 'transfer']
 
 TIMEOUT = 30.0
 """Seconds without an answer after which a download has failed."""
@@ -103,7 +103,7 @@ def transfer(
                 note_version(part, '')
 
 
-class _SafeRedirects(HTTPRedirectHandler):
+class SafeRedirects(HTTPRedirectHandler):
     """Follows to http and https, and never from https to http."""
 
     def redirect_request(
@@ -115,6 +115,11 @@ class _SafeRedirects(HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> Request | None:
+        """Return the next request, of urllib's own making.
+
+        Raises:
+            OSError: It would go elsewhere.
+        """
         scheme = urlsplit(newurl).scheme
         if scheme != 'https' and (req.type, scheme) != ('http', 'http'):
             raise OSError(
@@ -134,7 +139,7 @@ def _receive(
     if version:
         headers |= {'Range': f'bytes={done}-', 'If-Range': version}
     try:
-        opener = build_opener(_SafeRedirects)
+        opener = build_opener(SafeRedirects)
         response = opener.open(Request(url, headers=headers), timeout=TIMEOUT)
     except HTTPError as error:
         if error.code != 416 or not version:
