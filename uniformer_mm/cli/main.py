@@ -18,6 +18,7 @@ VERBS = (
     'download',
     'flops',
     'inspect',
+    'plot',
     'predict',
     'toy_data',
     'weights',
