@@ -123,6 +123,8 @@ class UniFormer(Backbone):
     ) -> None:
         """Change how stage 3 attends; the weights stay as they are.
 
+        Blocks change one after the other: not while another thread computes.
+
         Args:
             attention (str): 'global', 'window' or 'hybrid'.
             window_size (int | None): Side of the windows in tokens. Defaults
