@@ -16,6 +16,8 @@ from tools import module_table
 ROOT = Path(__file__).parents[1]
 SOURCES = [*module_table.parts().values(), *ROOT.glob('uniformer_mm_*.py')]
 READERS = {'open', 'read_text', 'write_text'}
+# Whose functions of these names open no text, or in UTF-8.
+OTHERS = {'Image', 'files', 'opener', 'os'}
 # Modules that Windows has not.
 POSIX = {'fcntl', 'grp', 'posix', 'pwd', 'resource', 'termios'}
 
@@ -27,10 +29,16 @@ def calls_without_encoding(tree: ast.AST) -> list[int]:
         if not isinstance(node, ast.Call):
             continue
         name = getattr(node.func, 'attr', getattr(node.func, 'id', ''))
-        words = [a.value for a in node.args if isinstance(a, ast.Constant)]
-        is_binary = name == 'open' and any('b' in str(w) for w in words)
+        owner = getattr(getattr(node.func, 'value', None), 'id', '')
+        kinds = (ast.Constant, ast.JoinedStr)
+        words = [ast.unparse(a) for a in node.args if isinstance(a, kinds)]
+        is_binary = name == 'open' and any('b' in word for word in words)
         given = any(keyword.arg == 'encoding' for keyword in node.keywords)
-        if name in READERS and not is_binary and not given:
+        if (
+            name in READERS
+            and owner not in OTHERS
+            and not (is_binary or given)
+        ):
             found.append(node.lineno)
     return found
 
@@ -50,7 +58,8 @@ def imports_of_posix(tree: ast.Module) -> list[int]:
 
 
 def test_the_checks_find_what_they_look_for() -> None:
-    text = 'import fcntl\nopen(a)\nb.read_text()\nc.open("w")\nopen(d, "rb")'
+    binary = '\nopen(d, "rb")\nos.open(e, 0)'
+    text = 'import fcntl\nopen(a)\nb.read_text()\nc.open("w")' + binary
     assert calls_without_encoding(ast.parse(text)) == [2, 3, 4]
     assert imports_of_posix(ast.parse(text)) == [1]
 

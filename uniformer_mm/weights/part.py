@@ -34,7 +34,7 @@ def locked(path: Path) -> Iterator[BinaryIO]:
             one name.
     """
     while True:
-        with _open(path, 'ab') as file:
+        with _open(path, 'a') as file:
             if sys.platform != 'win32':
                 import fcntl
 
@@ -65,7 +65,7 @@ def note_version(path: Path, version: str) -> None:
 def noted_version(path: Path) -> str:
     """Return the version that was noted for ``path``, '' if none was."""
     try:
-        with _open(_note(path), 'rb') as file:
+        with _open(_note(path), 'r') as file:
             version = file.read(201).decode('ascii', 'replace')
     except FileNotFoundError:
         return ''
@@ -77,9 +77,9 @@ def _note(path: Path) -> Path:
 
 
 def _open(path: Path, mode: str) -> BinaryIO:
-    """Open a file that nobody else has another name for."""
+    """Open a file of bytes that nobody else has another name for."""
     try:
-        file = open(path, mode, opener=_open_own)  # noqa: SIM115
+        file = open(path, f'{mode}b', opener=_open_own)  # noqa: SIM115
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO):
             raise OSError(f'{path} is no plain file: remove it') from error
