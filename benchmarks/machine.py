@@ -33,7 +33,8 @@ def commit() -> str:
     try:
         name = _git('rev-parse', '--short=10', 'HEAD')
         # Results are written by the measurement itself.
-        changed = _git('status', '--porcelain', '-uno', ':!benchmarks/results')
+        results = (':!benchmarks/results', ':!tools/*/results.csv')
+        changed = _git('status', '--porcelain', '-uno', *results)
     except (OSError, subprocess.CalledProcessError):
         return 'unknown'
     return f'{name}-dirty' if changed else name
