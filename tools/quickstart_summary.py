@@ -108,8 +108,9 @@ def write_sheet(config: Config, predictions: Path, sheet: Path) -> None:
         fontsize='x-large',
     )
     images = [truth.imgs[i] for i in sorted(truth.imgs)[:12]]
-    for pair, image in zip(figure.subfigures(4, 3).flat, images, strict=False):
-        picture = cv2.imread(
+    pairs: Any = figure.subfigures(4, 3)
+    for pair, image in zip(pairs.flat, images, strict=False):
+        picture: Any = cv2.imread(
             str(root / dataset.data_prefix.img / image['file_name'])
         )
         pair.patch.set(edgecolor='0.7', linewidth=1)
