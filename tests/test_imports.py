@@ -57,6 +57,7 @@ ALLOWED = {
     'models': {'checks', 'models'},
     'models.arguments': {'checks'},
     'models.attention': {'fast.path'},
+    'models.backbone': {'checks', 'fast.path', 'models'},
     'models.blocks': {'fast.path', 'models.attention', 'models.layers'},
     'models.form': set(),
     'models.layers': {'fast.path'},

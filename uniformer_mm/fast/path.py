@@ -48,6 +48,7 @@ __all__ = [
     'is_untouched',
     'named',
     'plain',
+    'wanted_of',
 ]
 
 PACKAGE = 'uniformer_mm.'
@@ -65,6 +66,13 @@ AS_WRITTEN = object()
 Function = TypeVar('Function', bound=Callable[..., Any])
 Fits = Callable[[nn.Module], bool]
 _on = ContextVar(SWITCH, default=os.environ.get(SWITCH) != '0')
+
+
+class Wanted(NamedTuple):
+    """Device and dtype of an input; None where any may do."""
+
+    device: torch.device | None = None
+    dtype: torch.dtype | None = None
 
 
 class _Form(NamedTuple):
@@ -325,6 +333,31 @@ def is_hooked(module: nn.Module) -> bool:
     return any(name in state for name in PATCHES) or any(
         state[name] for name in HOOKS
     )
+
+
+def wanted_of(embed: Any, x: Any) -> Wanted:
+    """Return what an embedding wants of its input ``x``.
+
+    That is said only where its weight meets ``x`` as it is: not in graphs, nor
+    where hooks, wrappers or adapters stand between them.
+    """
+    proj = embed._modules.get('proj')
+    layer = proj[0] if isinstance(proj, nn.Sequential) else proj
+    if torch.compiler.is_compiling() or proj is None or layer is None:
+        return Wanted()
+    if any(is_hooked(module) for module in (embed, proj, layer)):
+        return Wanted()
+    weight = layer._parameters.get('weight')
+    if type(weight) is not nn.Parameter or type(x) is not Tensor:
+        return Wanted()
+    device, dtype = weight.device, weight.dtype
+    is_cast = (
+        x.device == device
+        and x.dtype != dtype
+        # Asked last: of some devices torch refuses to say it.
+        and torch.is_autocast_enabled(device.type)
+    )
+    return Wanted(device, None if is_cast else dtype)
 
 
 def is_untouched(module: nn.Module, x: Tensor) -> bool:

@@ -126,7 +126,8 @@ def check_input(
     ndim: int,
     in_channels: int,
     min_side: int,
-    weight: Tensor | None = None,
+    device: torch.device | None = None,
+    dtype: torch.dtype | None = None,
 ) -> None:
     """Raise unless ``x`` is a batch of images or videos that fits.
 
@@ -135,14 +136,13 @@ def check_input(
         ndim: 2 for images, 3 for videos.
         in_channels: As many must ``x`` have.
         min_side: Least height and width.
-        weight: Of the layer that gets ``x`` as it is; None if that can't be
-            said.
+        device: Where ``x`` must be; None: anywhere.
+        dtype: Which ``x`` must have; None: any that is floating-point.
 
     Raises:
-        TypeError: ``x`` is not a floating-point tensor, or of another dtype
-            than ``weight``, outside autocast.
+        TypeError: ``x`` is not a floating-point tensor, or of another dtype.
         ValueError: Wrong dimensions or channels, a side or a clip too short;
-            or ``x`` is on another device than ``weight``.
+            or ``x`` is on another device.
     """
     layout = '(N, C, H, W)' if ndim == 2 else '(N, C, T, H, W)'
     if not isinstance(x, Tensor):
@@ -175,17 +175,13 @@ def check_input(
             'the input must have at least 2 frames, the temporal stride of '
             f'the stem, got shape {tuple(x.shape)}'
         )
-    if weight is None or type(x) is not Tensor:
-        return
-    if x.device != weight.device:
+    if device is not None and x.device != device:
         raise ValueError(
-            f'the input must be on {weight.device}, as the weights are, got '
-            f'one on {x.device}; move one of the two'
+            f'the input must be on {device}, as the weights are, got one on '
+            f'{x.device}; move one of the two'
         )
-    if x.dtype != weight.dtype:
-        if torch.is_autocast_enabled(x.device.type):
-            return
+    if dtype is not None and x.dtype != dtype:
         raise TypeError(
-            f'the input must be {weight.dtype}, as the weights are, got '
-            f'{x.dtype}; convert one of the two, or use torch.autocast'
+            f'the input must be {dtype}, as the weights are, got {x.dtype}; '
+            'convert one of the two, or use torch.autocast'
         )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from uniformer_mm.checks import check_bool, check_count, check_int, check_rate
+from uniformer_mm.fast.path import wanted_of
 from uniformer_mm.models.arguments import (
     check_input,
     check_ndim,
@@ -32,7 +33,6 @@ from uniformer_mm.models.layers import (
     channels_last,
     contiguous,
     drop_path_rates,
-    first_weight,
 )
 from uniformer_mm.models.recompute import run_checkpointed
 from uniformer_mm.models.specs import ARCHS, ArchSpec, resolve_arch
@@ -230,8 +230,8 @@ class Backbone(TwoForms):
             tuple: The maps, and what the blocks passed along (see
             ``UniFormerLight``; None in ``UniFormer``).
         """
-        weight = first_weight(self.patch_embed1)
-        check_input(x, self.ndim, self.in_channels, STRIDES[-1], weight)
+        wanted = wanted_of(self.patch_embed1, x)
+        check_input(x, self.ndim, self.in_channels, STRIDES[-1], *wanted)
         # Tokens of a channels-last map are a view of it, not a copy.
         x = channels_last(x)
         outs = []

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from uniformer_mm.fast.path import fast_path, is_hooked, named
+from uniformer_mm.fast.path import fast_path, named
 
 __all__ = [
     'BATCH_NORMS',
@@ -253,23 +253,6 @@ class ConvEmbed(nn.Module):
         """(N, C, [T,] H, W) -> (N, embed_dim, [T',] H', W')."""
         # torch's convolutions of small videos leave channels-last memory.
         return channels_last(self.proj(x))
-
-
-def first_weight(embed: Any) -> Tensor | None:
-    """Return the weight that an embedding applies to its input.
-
-    Returns:
-        Tensor | None: None where it can't be said how they meet: in graphs,
-        and where hooks, wrappers or adapters stand between them.
-    """
-    proj = embed._modules.get('proj')
-    layer = proj[0] if isinstance(proj, nn.Sequential) else proj
-    if torch.compiler.is_compiling() or proj is None or layer is None:
-        return None
-    if any(is_hooked(module) for module in (embed, proj, layer)):
-        return None
-    weight = layer._parameters.get('weight')
-    return weight if type(weight) is nn.Parameter else None
 
 
 def drop_path_rates(rate: float, depths: tuple[int, ...]) -> list[float]:
