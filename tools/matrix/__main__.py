@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,18 +21,15 @@ from pathlib import Path
 
 from benchmarks.machine import commit
 from tools.matrix.cells import CELLS, RESULTS, Cell, Result, read, write
-from tools.matrix.checks import Check, last_words, run_checks
+from tools.matrix.checks import Check, CheckFailedError, Shell, run_checks
 
 ROOT = Path(__file__).parents[2]
+INSTALL_S = 7200  # mmcv compiles for half an hour on two idle cores
 VERSIONS = """
 from importlib.metadata import version
 names = 'torch', 'torchvision', 'numpy', 'opencv-python-headless', 'mmengine'
 print(*(f'{name} {version(name)}' for name in names), sep=', ')
 """
-
-
-class InstallFailedError(Exception):
-    """A cell has no environment, and why."""
 
 
 def main() -> int:
@@ -86,7 +84,7 @@ def check_cell(cell: Cell, folder: Path, at: str) -> list[Result]:
 
     try:
         python = install(cell, folder)
-    except InstallFailedError as error:
+    except CheckFailedError as error:
         add(Check('install', 'failed', str(error)))
         return rows
     words = [str(python), '-c', VERSIONS]
@@ -101,22 +99,23 @@ def install(cell: Cell, folder: Path) -> Path:
     """Make the environment as a user does; return its Python.
 
     Raises:
-        InstallFailedError: The Python is missing, or an installation failed.
+        CheckFailedError: The Python is missing, or an installation failed.
     """
     interpreter = shutil.which(f'python{cell.python}')
     if not interpreter:
-        raise InstallFailedError(f'no python{cell.python} on PATH')
+        raise CheckFailedError(f'no python{cell.python} on PATH')
     python = folder / 'venv/bin/python'
-    pip = [str(python), '-m', 'pip']
+    pip = f'{shlex.quote(str(python))} -m pip'
     steps = [
-        ['bash', 'quickstart.sh', 'setup'],
-        [*pip, 'install', '--no-deps', '-r', 'requirements/lock-dev.txt'],
+        'bash quickstart.sh setup',
+        f'{pip} install --no-deps -r requirements/lock-dev.txt',
     ]
     if cell.mmcv != 'mmcv-lite':
         # The other way round, the first would delete files of the second.
-        build = [*pip, 'install', '--no-deps', '--no-build-isolation']
-        steps += [[*pip, 'uninstall', '--yes', 'mmcv-lite']]
-        steps += [[*build, cell.mmcv]]
+        steps += [
+            f'{pip} uninstall --yes mmcv-lite',
+            f'{pip} install --no-deps --no-build-isolation {cell.mmcv}',
+        ]
     env = {
         **os.environ,
         'UNIFORMER_MM_VENV': str(folder / 'venv'),
@@ -124,14 +123,10 @@ def install(cell: Cell, folder: Path) -> Path:
         'UNIFORMER_MM_LOCK': f'requirements/lock-{cell.lock}.txt',
         'MMCV_WITH_OPS': '1',
     }
-    with (folder / 'install.log').open('w+') as log:
+    with (folder / 'install.log').open('w') as log:
+        shell = Shell(env, ROOT, log, INSTALL_S)
         for step in steps:
-            done = subprocess.run(
-                step, cwd=ROOT, env=env, stdout=log, stderr=log, check=False
-            )
-            if done.returncode:
-                log.seek(0)
-                raise InstallFailedError(last_words(log.read()))
+            shell(step)
     return python
 
 

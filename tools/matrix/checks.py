@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-__all__ = ['Check', 'last_words', 'run_checks']
+__all__ = ['Check', 'CheckFailedError', 'Shell', 'last_words', 'run_checks']
 
 ROOT = Path(__file__).parents[2]
 PYTEST = 'python -m pytest -q -n 2'
@@ -104,12 +104,13 @@ class Shell:
     env: dict[str, str]
     folder: Path
     log: TextIO
+    limit_s: int = LIMIT_S
 
     def __call__(self, command: str, folder: Path | None = None) -> str:
         """Run ``command`` and return its last words.
 
         Raises:
-            CheckFailedError: It failed, or took longer than ``LIMIT_S``.
+            CheckFailedError: It failed, or took longer than ``limit_s``.
         """
         try:
             done = subprocess.run(
@@ -119,11 +120,11 @@ class Shell:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                timeout=LIMIT_S,
+                timeout=self.limit_s,
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise CheckFailedError(f'over {LIMIT_S} s') from error
+            raise CheckFailedError(f'over {self.limit_s} s') from error
         self.log.write(f'$ {command}\n{done.stdout}\n')
         words = last_words(done.stdout)
         if done.returncode:
