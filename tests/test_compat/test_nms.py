@@ -29,6 +29,7 @@ def greedy_nms(
     return kept
 
 
+@pytest.mark.usefixtures('mmcv_lite')  # compiled: float32 alone
 @pytest.mark.parametrize('offset', [0, 1])
 @pytest.mark.parametrize('threshold', [0.0, 0.3, 0.7, 1.0])
 @pytest.mark.parametrize('n', [0, 1, 50, 300])
@@ -56,6 +57,7 @@ def test_nms_equals_compiled_mmcv() -> None:
     np.testing.assert_array_equal(dets[:, 4], scores[[1, 0, 3]])
 
 
+@pytest.mark.usefixtures('mmcv_lite')  # compiled: float32 alone
 @pytest.mark.parametrize('max_num', [-1, 5, 1000])
 def test_nms_score_threshold_and_max_num(max_num: int) -> None:
     boxes, scores = random_boxes(80)
@@ -108,6 +110,7 @@ def test_nms_takes_half_types(dtype: torch.dtype) -> None:
     assert kept.tolist() == order[expected].tolist()
 
 
+@pytest.mark.usefixtures('mmcv_lite')  # compiled: float32 alone
 @pytest.mark.parametrize('split_thr', [10000, 1])
 @pytest.mark.parametrize('class_agnostic', [False, True])
 def test_batched_nms(split_thr: int, class_agnostic: bool) -> None:

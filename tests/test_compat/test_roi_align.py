@@ -117,6 +117,7 @@ def test_equals_compiled_mmcv() -> None:
     assert features.grad.tolist() == [[[[3.0625, 0.4375], [0.4375, 0.0625]]]]
 
 
+@pytest.mark.usefixtures('mmcv_lite')
 @pytest.mark.parametrize('aligned', [False, True])
 def test_gradcheck(aligned: bool) -> None:
     features = make_features()[:, :1].requires_grad_()

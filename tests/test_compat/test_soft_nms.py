@@ -60,6 +60,7 @@ def greedy_soft_nms(
     return [i for i, _ in kept], [s for _, s in kept]
 
 
+@pytest.mark.usefixtures('mmcv_lite')  # compiled: float32 alone
 def test_batched_soft_nms_keeps_the_decayed_scores() -> None:
     boxes, scores = random_boxes(30)
     labels = torch.zeros(30, dtype=torch.int64)
@@ -115,6 +116,7 @@ def test_soft_nms_of_boxes_without_area_stays_finite(method: str) -> None:
     assert torch.equal(dets[:, 4], scores[kept])
 
 
+@pytest.mark.usefixtures('mmcv_lite')  # compiled: float32 alone
 def test_soft_nms_leaves_its_inputs_and_takes_ones_with_gradient() -> None:
     boxes, scores = random_boxes(20)
     boxes.requires_grad_()
