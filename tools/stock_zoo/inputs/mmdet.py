@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +44,15 @@ def make(config: Config, folder: Path) -> Batches:
     batch = 1 if _has(detector, 'GuidedAnchor', 'GARPN', 'GARetina') else 2
     if kind in ON_VIDEOS:
         return Batches(_videos(2), _videos(1))
+    # Some assigners look at masks wherever there are any.
+    masks = any(part.get('with_mask') for part in dicts(config.to_dict()))
+    pictures = partial(_pictures, detector, masks)
     if kind in ON_PICTURES:
         part = 'detector' if kind in TRAINED_APART else ''
-        pictures = _pictures(detector, batch)
-        return Batches(pictures, _videos(1), part)
+        return Batches(pictures(batch), _videos(1), part)
     if 'semi_train_cfg' in model:
-        return Batches(_branches(detector), _pictures(detector, 1))
-    return Batches(_pictures(detector, batch), _pictures(detector, 1))
+        return Batches(_branches(pictures), pictures(1))
+    return Batches(pictures(batch), pictures(1))
 
 
 def _shrink(model: Any) -> None:
@@ -87,8 +91,8 @@ def _classes(model: Any) -> int:
     return min(found, default=1)
 
 
-def _pictures(model: Any, batch: int) -> Any:
-    """Pictures with boxes and masks, and what else the model reads."""
+def _pictures(model: Any, masks: bool, batch: int) -> Any:
+    """Pictures with boxes, on request masks, and what else the model reads."""
     shape = (3, _side(model), _side(model))
     texts = None
     if 'language_model' in model:
@@ -99,7 +103,7 @@ def _pictures(model: Any, batch: int) -> Any:
         image_shapes=shape,
         num_items=[BOXES] * batch,
         num_classes=labels or 2,
-        with_mask=True,
+        with_mask=masks,
         with_semantic=labels > 0,
         sem_seg_output_strides=8 if _has(model, 'FusedSemanticHead') else 1,
         texts=texts,
@@ -128,10 +132,10 @@ def _semantic_labels(model: Any) -> int:
     return 0
 
 
-def _branches(model: Any) -> Any:
+def _branches(pictures: Callable[[int], Any]) -> Any:
     """The same pictures, labelled and not, to teach and to learn from."""
     names = ('sup', 'unsup_teacher', 'unsup_student')
-    data = [_pictures(model, 1) for _ in names]
+    data = [pictures(1) for _ in names]
     return {
         key: {name: one[key] for name, one in zip(names, data, strict=True)}
         for key in ('inputs', 'data_samples')
