@@ -115,7 +115,8 @@ def _pictures(model: Any, masks: bool, batch: int) -> Any:
         sample.gt_instances.labels %= classes
         if 'roi_head' in model and 'rpn_head' not in model:
             sample.proposals = boxes
-        sample.set_metainfo({'homography_matrix': np.eye(3)})
+        homography = np.eye(3, dtype=np.float32)  # as pipelines make it
+        sample.set_metainfo({'homography_matrix': homography})
     return data
 
 
