@@ -98,6 +98,7 @@ def parse_shape(text: str) -> tuple[int, ...]:
 
 DETECTION, SEGMENTATION = (800, 1344), (512, 512)
 PANORAMA, POSE, CLASSES = (512, 2048), (256, 192), (224, 224)
+SQUARE = (640, 640)
 CLIP = (16, 224, 224)
 SMALL_PEERS = ('swin-t', 'convnext-t', 'nextvit-s', 'pvt-v2-b2')
 # What is known by its accuracy at 224 x 224.
@@ -124,7 +125,9 @@ _CPU = (
     *_TARGETS,
     Case('uniformer-s-h14', SEGMENTATION, 1),
     Case('uniformer-s', SEGMENTATION, 1),
+    Case('uniformer-s-h14', SEGMENTATION, 2, 'training'),
     Case('uniformer-s-h14', PANORAMA, 1),
+    Case('uniformer-s-h14', SQUARE, 1),
     *(Case(model, CLASSES, 1) for model in FOR_CLASSES),
     Case('uniformer-s', CLASSES, 16),
     Case('uniformer-s', CLASSES, 8, 'training'),

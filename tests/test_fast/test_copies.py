@@ -62,11 +62,12 @@ def copied_maps(model: Any, x: torch.Tensor) -> list[tuple[int, ...]]:
         # Stage 3 has 4 x 6 tokens. Padding (by nothing, so that graphs pad
         # other sizes), cutting and merging, in four blocks.
         ('image', {'attention': 'window', 'window_size': 2}, (64, 96), 12),
-        # Padding and cropping as well; one block of hybrid has no windows.
-        ('image', {'attention': 'window', 'window_size': 3}, (75, 101), 16),
-        ('image', {'attention': 'hybrid', 'window_size': 3}, (75, 101), 12),
+        # Windows of two kinds: cutting those that are several, and merging
+        # each kind. One block of hybrid has no windows.
+        ('image', {'attention': 'window', 'window_size': 3}, (75, 101), 12),
+        ('image', {'attention': 'hybrid', 'window_size': 3}, (75, 101), 9),
         # One window: nothing to cut and to merge.
-        ('image', {'attention': 'window', 'window_size': 6}, (75, 101), 8),
+        ('image', {'attention': 'window', 'window_size': 6}, (75, 101), 0),
         ('conv_stem', {}, (75, 101), 0),
         ('layer_scale', {}, (75, 101), 0),
         ('video', {}, (64, 96), 0),

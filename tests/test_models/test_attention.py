@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from uniformer_mm import fast
 from uniformer_mm.models.attention import (
     Attention,
     ScoredAttention,
@@ -38,12 +39,14 @@ def test_global_attention_is_the_definition(module: Attention) -> None:
 
 
 @pytest.mark.parametrize('size', [(6, 8), (5, 7), (3, 2)])
+@pytest.mark.parametrize('plain', [False, True])
 def test_window_attention_is_the_definition_on_padded_windows(
-    module: Attention, size: tuple[int, int]
+    module: Attention, size: tuple[int, int], plain: bool
 ) -> None:
     h, w = size
     x = torch.randn(2, h, w, 24, dtype=torch.float64)
-    out = module(x, 4)
+    with fast.plain(plain):
+        out = module(x, 4)
     assert out.shape == x.shape
     padded = torch.zeros(2, -(-h // 4) * 4, -(-w // 4) * 4, 24).double()
     padded[:, :h, :w] = x

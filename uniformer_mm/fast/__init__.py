@@ -11,6 +11,7 @@ from uniformer_mm.fast import (  # noqa: F401
     linear,
     mlp,
     tiles,
+    windows,
 )
 from uniformer_mm.fast.path import is_on, plain
 
