@@ -1,4 +1,6 @@
-"""How Sphinx builds the site: `python -m sphinx -W -b html docs work_dirs/site`.
+"""How Sphinx makes a site of the documents.
+
+    python -m sphinx -W -b html docs work_dirs/site
 
 The pages are written for GitHub, where their links lead to files of the
 repository. On the site a link to a file that is a page leads to that page, and
@@ -61,7 +63,7 @@ PAGES = {
 
 
 def as_on_site(text: str, folder: Path, page: Path) -> str:
-    """Return ``text``, whose links start in ``folder``, as part of ``page``."""
+    """Return a text, whose links start in ``folder``, as a part of a page."""
 
     def moved(link: re.Match[str]) -> str:
         file = (folder / link['file']).resolve()
@@ -79,9 +81,7 @@ def read_page(app: Any, docname: str, source: list[str]) -> None:
     source[0] = as_on_site(source[0], page.parent, page)
 
 
-def read_included(
-    app: Any, file: Path, docname: str, source: list[str]
-) -> None:
+def read_included(app: Any, file: Path, _: str, source: list[str]) -> None:
     """Turn the links of a file that a page includes."""
     page = Path(app.env.doc2path(app.env.docname))
     source[0] = as_on_site(source[0], (HERE / file).parent, page)
