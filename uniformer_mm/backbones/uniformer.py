@@ -64,7 +64,7 @@ class _Configured(_Pretrained):
 @MMENGINE_MODELS.register_module()
 @MODELS.register_module()
 class UniFormer(_Configured, models.UniFormer, BaseModule):
-    """``uniformer_mm.models.UniFormer``, registered, with ``init_cfg``.
+    """UniFormer for configs: ``models.UniFormer`` and ``init_cfg``.
 
     Args:
         arch (str | ArchSpec | Mapping): See the plain model. Defaults to
@@ -88,7 +88,7 @@ class UniFormer(_Configured, models.UniFormer, BaseModule):
 @MMENGINE_MODELS.register_module()
 @MODELS.register_module()
 class UniFormerLight(_Configured, models.UniFormerLight, BaseModule):
-    """``uniformer_mm.models.UniFormerLight``, registered, with ``init_cfg``.
+    """The light UniFormer: ``models.UniFormerLight`` and ``init_cfg``.
 
     Takes the arguments of the plain model, and ``init_cfg`` as ``UniFormer``.
     """
@@ -96,7 +96,7 @@ class UniFormerLight(_Configured, models.UniFormerLight, BaseModule):
 
 @MODELS.register_module()
 class UniFormerClassifier(_Pretrained, models.UniFormerClassifier, BaseModule):
-    """``uniformer_mm.models.UniFormerClassifier``, with ``init_cfg``.
+    """With the heads of pre-training: ``models.UniFormerClassifier``.
 
     Args:
         *args (Any): Those of the plain model.
