@@ -1,4 +1,4 @@
-"""Small trainings of each host in processes of their own, which may be killed."""
+"""Small trainings of each host, in processes that may be killed."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from mmengine.runner import Runner
 
 from tests.support.trainings import (
     in_a_process,

@@ -30,8 +30,10 @@ class CheckpointHook(MMEngineCheckpointHook):
 
     Examples:
         >>> default_hooks = dict(
-        ...     checkpoint=dict(type='uniformer_mm.CheckpointHook', interval=1))
+        ...     checkpoint=dict(type='uniformer_mm.CheckpointHook'))
     """
+
+    file_backend: Any
 
     def before_train(self, runner: Any) -> None:
         """See MMEngine's; delete what a killed training left unfinished."""
@@ -78,6 +80,8 @@ class CheckpointHook(MMEngineCheckpointHook):
     def _save_best_checkpoint(
         self, runner: Any, metrics: dict[str, float]
     ) -> None:
+        if not self.save_best:
+            return
         with self._deleting_later() as outdated:
             super()._save_best_checkpoint(self._whole(runner), metrics)
         best = {
@@ -148,7 +152,10 @@ class WritesWhole:
         Raises:
             OSError: It can't be written; what was there is as before.
         """
-        part, path = Path(out_dir, f'.{filename}.part'), Path(out_dir, filename)
+        part, path = (
+            Path(out_dir, f'.{filename}.part'),
+            Path(out_dir, filename),
+        )
         try:
             self.runner.save_checkpoint(out_dir, part.name, *args, **kwargs)
             barrier()  # until all have written their part of it

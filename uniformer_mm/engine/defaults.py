@@ -10,6 +10,7 @@ from uniformer_mm.engine.seeded_loader import seeded
 
 __all__ = ['seeded_train_loader', 'with_our_hooks']
 
+
 def with_our_hooks(hooks: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return ``default_hooks`` of a config, with ours.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -42,13 +43,15 @@ def find_bad(model: Any, batch: Any, optim_wrapper: Any) -> str:
         if name and name != 'data_preprocessor'
     ]
     try:
-        with optim_wrapper.optim_context(model):
+        with _without_compiling(), optim_wrapper.optim_context(model):
             data = model.data_preprocessor(batch, True)
             if names := bad_names(named_tensors(data, 'input')):
                 return f'the input after data_preprocessor: {names[0]}'
             losses = model._run_forward(data, mode='loss')
         if forward:
             return f'the output of {forward[0]}, whose input was finite'
+        if names := bad_names(model.named_buffers()):
+            return f'the statistic {names[0]}, after a forward that was finite'
         total, values = model.parse_losses(losses)
         if names := bad_names(named_tensors(values, '')):
             return f'the loss {names[-1]}, from outputs that were finite'
@@ -68,6 +71,12 @@ def find_bad(model: Any, batch: Any, optim_wrapper: Any) -> str:
     return ''
 
 
+def _without_compiling() -> AbstractContextManager[Any]:
+    # Since torch 2.6; before it, hooks have a compiled part compiled again.
+    stance = getattr(torch.compiler, 'set_stance', None)
+    return nullcontext() if stance is None else stance('force_eager')
+
+
 def _watch(name: str, forward: list[str], backward: list[str]) -> Any:
     """Return a forward hook that notes where numbers go wrong first."""
 
@@ -75,13 +84,13 @@ def _watch(name: str, forward: list[str], backward: list[str]) -> Any:
         if not gradient.isfinite().all():
             backward.append(name)
 
-    def hook(_module: nn.Module, inputs: Any, outputs: Any) -> None:
+    def hook(_module: nn.Module, _inputs: Any, outputs: Any) -> None:
         results = [tensor for _, tensor in named_tensors(outputs, '')]
         if not forward and bad_names(('', tensor) for tensor in results):
             forward.append(name)
         for tensor in results:
             if tensor.requires_grad:
-                tensor.register_hook(look)
+                tensor.register_hook(look)  # type: ignore[no-untyped-call]
 
     return hook
 

@@ -187,7 +187,7 @@ class NonFiniteHook(Hook):
 
     def _count_scaler_skips(self, runner: Any) -> None:
         wrapper = runner.optim_wrapper
-        scaler = getattr(wrapper, 'loss_scaler', None)
+        scaler: Any = getattr(wrapper, 'loss_scaler', None)
         if self.looked:
             self.scaler_skips = 0
         elif scaler is not None and wrapper.should_update():
@@ -269,7 +269,9 @@ class NonFiniteHook(Hook):
 
 def _inner(model: nn.Module) -> nn.Module:
     # Not in shards, which compute together alone.
-    return model.module if isinstance(model, DistributedDataParallel) else model
+    return (
+        model.module if isinstance(model, DistributedDataParallel) else model
+    )
 
 
 def _statistics(model: nn.Module) -> list[Tensor]:
@@ -306,5 +308,7 @@ def _norm(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
         return torch.zeros((), device=device)
     norms = torch._foreach_norm(dense)
     # Of a sharded tensor, its parts on all ranks.
-    whole = [getattr(norm, 'full_tensor', lambda n=norm: n)() for norm in norms]
+    whole = [
+        getattr(norm, 'full_tensor', lambda n=norm: n)() for norm in norms
+    ]
     return torch.stack([n.to(device, torch.float32) for n in whole]).norm()

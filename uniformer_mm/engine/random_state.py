@@ -25,7 +25,7 @@ def seed_at(*place: int) -> None:
     # Not torch.manual_seed: where CUDA is not in use, it takes longer than to
     # decode a small picture.
     torch.default_generator.manual_seed(number)
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed_all(number)
 
 
@@ -35,15 +35,14 @@ def get_random_state() -> dict[str, Any]:
     The keys are 'python', 'numpy', 'torch', and 'cuda' with a state per
     device where CUDA is in use.
     """
+    in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     version, numbers, gauss = random.getstate()
     kind, keys, *rest = np.random.get_state(legacy=True)
     return {
         'python': (version, list(numbers), gauss),
         'numpy': (kind, torch.from_numpy(np.array(keys)), *rest),
         'torch': torch.get_rng_state(),
-        'cuda': torch.cuda.get_rng_state_all()
-        if torch.cuda.is_initialized()
-        else [],
+        'cuda': torch.cuda.get_rng_state_all() if in_use else [],
     }
 
 

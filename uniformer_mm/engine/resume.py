@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,7 +102,9 @@ def prepare_resume(runner: Any) -> None:
             )
         runner._randomness_cfg.update(seed=choice.seed)
         # A flexible runner has its strategy do it.
-        owner = runner if hasattr(runner, 'set_randomness') else runner.strategy
+        owner = (
+            runner if hasattr(runner, 'set_randomness') else runner.strategy
+        )
         name = 'set_randomness' if owner is runner else '_set_randomness'
         getattr(owner, name)(**runner._randomness_cfg)
 
@@ -249,9 +250,8 @@ def _seed(path: Path, shapes: Shapes | None, *, optimizer: bool) -> int | None:
     content = _read(path)
     if not isinstance(content, dict) or 'message_hub' not in content:
         raise ValueError(f'{path} is no checkpoint of a training of MMEngine')
-    meta = content.get('meta')
-    numbers = [meta.get(k) for k in ('epoch', 'iter')] if meta else [None]
-    if not all(isinstance(number, int) for number in numbers):
+    meta = content.get('meta') or {}
+    if not all(isinstance(meta.get(key), int) for key in ('epoch', 'iter')):
         raise ValueError(f'{path} does not say at which iteration it was made')
     if optimizer and 'optimizer' not in content:
         raise ValueError(f'{path} holds no state of an optimizer')
@@ -280,7 +280,8 @@ def _compare(path: Path, state: dict[str, Any], shapes: Shapes) -> None:
         raise ValueError(
             f'{path} is of another model: '
             + '; '.join(
-                f'it {what} {listed(keys, 3)}' for what, keys in parts.items()
+                f'it {what} {listed(keys, 3)}'
+                for what, keys in parts.items()
                 if keys
             )
         )

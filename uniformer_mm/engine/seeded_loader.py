@@ -1,4 +1,4 @@
-"""A data loader that can begin anywhere in a training, as if it had been there.
+"""A data loader that begins anywhere in a training as if it had been there.
 
 Random numbers depend on the place alone: on the seed, the rank, the number of
 the iteration and, for those of a sample's transforms, on the place in its
