@@ -38,7 +38,12 @@ def assert_same(got: Any, expected: Any) -> None:
 
 @pytest.mark.parametrize(
     ('task', 'num_workers'),
-    [('detection', 0), ('segmentation', 2), ('pose', 0), ('action', 1)],
+    [
+        ('detection', 0),
+        ('segmentation', 2),
+        pytest.param('pose', 0, marks=pytest.mark.slow),
+        pytest.param('action', 1, marks=pytest.mark.slow),
+    ],
 )
 def test_killed_and_resumed(
     task: str, num_workers: int, few_shapes: Path, tmp_path: Path

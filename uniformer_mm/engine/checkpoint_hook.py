@@ -38,7 +38,8 @@ class CheckpointHook(MMEngineCheckpointHook):
     def before_train(self, runner: Any) -> None:
         """See MMEngine's; delete what a killed training left unfinished."""
         super().before_train(runner)
-        if is_main_process() and self._is_local():
+        self.is_local = isinstance(self.file_backend, LocalBackend)
+        if is_main_process() and self.is_local:
             for part in Path(self.out_dir).glob('.*.part'):
                 _remove(part)
 
@@ -109,17 +110,10 @@ class CheckpointHook(MMEngineCheckpointHook):
         elif self.file_backend.isdir(path):  # as DeepSpeed's are
             self.file_backend.rmtree(path)
 
-    def _is_local(self) -> bool:
-        return isinstance(self.file_backend, LocalBackend)
-
     def _whole(self, runner: Any) -> Any:
-        if isinstance(runner, WritesWhole):
+        if not self.is_local or isinstance(runner, WritesWhole):
             return runner
-        backend = self.file_backend
-        if isinstance(backend, DeletesLater):
-            backend = backend.backend
-        local = isinstance(backend, LocalBackend)
-        return WritesWhole(runner) if local else runner
+        return WritesWhole(runner)
 
 
 class DeletesLater:

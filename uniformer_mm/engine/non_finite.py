@@ -140,10 +140,14 @@ class NonFiniteHook(Hook):
             for name, value in (outputs or {}).items()
             if isinstance(value, Tensor)
         ]
+        # On all ranks, before one of them may raise.
+        where = ''
+        if not self.looked:
+            where = _not_finite(runner, [], self.statistics)
         if not self.skipped and (bad := bad_names(losses)):
-            self._fault(runner, f'the loss {bad[0]}')
-        elif not self.looked and _not_finite(runner, [], self.statistics):
-            self._fault(runner, 'a batch norm statistic')
+            where = f'the loss {bad[0]}'
+        if where:
+            self._fault(runner, where)
         if self.skipped:
             outputs.clear()  # from the log, whose averages would be NaN
         else:

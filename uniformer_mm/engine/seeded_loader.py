@@ -53,7 +53,8 @@ class SeededDataset(Dataset[Any]):
         return len(self.dataset)
 
     def __getattr__(self, name: str) -> Any:
-        if name == 'dataset':  # being unpickled in a worker
+        # What pickle asks for is not the inner one's.
+        if name == 'dataset' or name.startswith('__'):
             raise AttributeError(name)
         return getattr(self.dataset, name)
 
@@ -105,7 +106,7 @@ class PlacedBatches:
         return len(self.batches)
 
     def __getattr__(self, name: str) -> Any:
-        if name == 'batches':  # being unpickled
+        if name == 'batches' or name.startswith('__'):
             raise AttributeError(name)
         return getattr(self.batches, name)
 
