@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from mmengine.fileio import LocalBackend
+from mmengine.hooks import Hook
 
 from tests.support.tiny_training import (
     Net,
@@ -102,6 +103,27 @@ def test_killed_while_a_checkpoint_is_written(
     kept = {path.name for path in tmp_path.glob('*.pth')}
     # One that was about to be deleted is not known to the next process.
     assert kept - {NAMES[0]} == {NAMES[2]}
+
+
+def test_killed_at_any_iteration(whole: Any, tmp_path: Path) -> None:
+    class Kill(Hook):
+        def __init__(self, iteration: int) -> None:
+            self.iteration = iteration
+
+        def after_train_iter(self, runner: Any, *_: Any, **__: Any) -> None:
+            if runner.iter == self.iteration:
+                die()
+
+    def train_and_die(iteration: int, folder: Path) -> None:
+        runner = build(tiny_config(folder))
+        runner.register_hook(Kill(iteration))
+        runner.train()
+
+    for iteration in range(12):
+        folder = tmp_path / str(iteration)
+        code = in_a_process(train_and_die, iteration, folder)
+        assert code == -signal.SIGKILL
+        assert equal(weights(resume(folder)), whole[1])
 
 
 TORN: dict[str, Callable[[Path], Any]] = {

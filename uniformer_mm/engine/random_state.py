@@ -40,7 +40,7 @@ def get_random_state() -> dict[str, Any]:
     kind, keys, *rest = np.random.get_state(legacy=True)
     return {
         'python': (version, list(numbers), gauss),
-        'numpy': (kind, torch.from_numpy(np.array(keys)), *rest),
+        'numpy': (kind, torch.from_numpy(keys.astype(np.int64)), *rest),
         'torch': torch.get_rng_state(),
         'cuda': torch.cuda.get_rng_state_all() if in_use else [],
     }
