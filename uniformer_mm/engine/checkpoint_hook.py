@@ -13,7 +13,10 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
 
-from uniformer_mm.engine.resume import sync_folder, write_last_checkpoint
+from uniformer_mm.engine.checkpoint_files import (
+    sync_folder,
+    write_last_checkpoint,
+)
 from uniformer_mm.registry import HOOKS
 
 __all__ = ['CheckpointHook']

@@ -7,10 +7,18 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+from mmengine.dist import all_reduce
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
-__all__ = ['bad_names', 'files_of', 'find_bad']
+__all__ = [
+    'bad_names',
+    'files_of',
+    'find_bad',
+    'not_finite',
+    'statistics_of',
+]
 
 # What hosts call a sample's file, and its name where they don't keep that.
 FILES = ('img_path', 'filename', 'frame_dir', 'video_path', 'img')
@@ -53,7 +61,8 @@ def find_bad(model: Any, batch: Any, optim_wrapper: Any) -> str:
         if names := bad_names(model.named_buffers()):
             return f'the statistic {names[0]}, after a forward that was finite'
         total, values = model.parse_losses(losses)
-        if names := bad_names(named_tensors(values, '')):
+        bad = bad_names(named_tensors(values, ''))
+        if names := [name for name in bad if 'loss' in name]:
             return f'the loss {names[-1]}, from outputs that were finite'
         scale = getattr(optim_wrapper, 'loss_scaler', None)
         (total if scale is None else scale.scale(total)).backward()
@@ -152,3 +161,43 @@ def _elements(value: Any) -> Iterator[BaseDataElement]:
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for part in value:
             yield from _elements(part)
+
+
+def statistics_of(model: nn.Module) -> list[Tensor]:
+    """Return the running statistics of all batch norms."""
+    return [
+        value
+        for module in model.modules()
+        if isinstance(module, _NormBase)
+        for value in (module.running_mean, module.running_var)
+        if value is not None
+    ]
+
+
+def not_finite(
+    model: nn.Module, grads: Sequence[Tensor], statistics: Sequence[Tensor]
+) -> str:
+    """Say which of both is not finite, on any rank; '' if none is.
+
+    The device is waited for once.
+    """
+    device = next(model.parameters()).device
+    norms = [_norm(grads, device), _norm(statistics, device)]
+    bad = 1 - torch.stack(norms).isfinite().int()
+    all_reduce(bad, 'max')
+    gradient, statistic = bad.tolist()
+    if gradient:
+        return 'the norm of the gradients'
+    return 'a batch norm statistic' if statistic else ''
+
+
+def _norm(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
+    dense = [t for t in tensors if t.layout == torch.strided]
+    if not dense:
+        return torch.zeros((), device=device)
+    norms = torch._foreach_norm(dense)
+    # Of a sharded tensor, its parts on all ranks.
+    whole = [
+        getattr(norm, 'full_tensor', lambda n=norm: n)() for norm in norms
+    ]
+    return torch.stack([n.to(device, torch.float32) for n in whole]).norm()

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce, get_rank, is_distributed
+from mmengine.dist import get_rank, is_distributed
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from uniformer_mm.checks import check_choice, check_count, check_int
-from uniformer_mm.engine.find_bad import bad_names, files_of, find_bad
+from uniformer_mm.engine.find_bad import (
+    bad_names,
+    files_of,
+    find_bad,
+    not_finite,
+    statistics_of,
+)
 from uniformer_mm.engine.random_state import (
     get_random_state,
     set_random_state,
@@ -92,7 +96,7 @@ class NonFiniteHook(Hook):
 
     def before_train(self, runner: Any) -> None:
         """Look at gradients before each step of the optimizers."""
-        self.statistics = _statistics(runner.model)
+        self.statistics = statistics_of(runner.model)
         self.kept = [value.clone() for value in self.statistics]
         wrapper = runner.optim_wrapper
         several = isinstance(wrapper, OptimWrapperDict)
@@ -138,19 +142,19 @@ class NonFiniteHook(Hook):
         losses = [
             (name, value)
             for name, value in (outputs or {}).items()
-            if isinstance(value, Tensor)
+            if isinstance(value, Tensor) and 'loss' in name  # as MMEngine sums
         ]
         # On all ranks, before one of them may raise.
         where = ''
         if not self.looked:
-            where = _not_finite(runner, [], self.statistics)
+            where = not_finite(runner.model, [], self.statistics)
         if not self.skipped and (bad := bad_names(losses)):
             where = f'the loss {bad[0]}'
         if where:
             self._fault(runner, where)
-        if self.skipped:
+        if self.skipped and outputs:
             outputs.clear()  # from the log, whose averages would be NaN
-        else:
+        elif not self.skipped:
             self._count_scaler_skips(runner)
 
     def before_save_checkpoint(
@@ -186,7 +190,7 @@ class NonFiniteHook(Hook):
             for parameter in group['params']
             if parameter.grad is not None
         ]
-        if bad := _not_finite(runner, grads, self.statistics):
+        if bad := not_finite(runner.model, grads, self.statistics):
             self._fault(runner, bad)
 
     def _count_scaler_skips(self, runner: Any) -> None:
@@ -276,43 +280,3 @@ def _inner(model: nn.Module) -> nn.Module:
     return (
         model.module if isinstance(model, DistributedDataParallel) else model
     )
-
-
-def _statistics(model: nn.Module) -> list[Tensor]:
-    """Return the running statistics of all batch norms."""
-    return [
-        value
-        for module in model.modules()
-        if isinstance(module, _NormBase)
-        for value in (module.running_mean, module.running_var)
-        if value is not None
-    ]
-
-
-def _not_finite(
-    runner: Any, grads: Sequence[Tensor], statistics: Sequence[Tensor]
-) -> str:
-    """Say which of both is not finite, on any rank; '' if none is.
-
-    The device is waited for once.
-    """
-    device = next(runner.model.parameters()).device
-    norms = [_norm(grads, device), _norm(statistics, device)]
-    bad = 1 - torch.stack(norms).isfinite().int()
-    all_reduce(bad, 'max')
-    gradient, statistic = bad.tolist()
-    if gradient:
-        return 'the norm of the gradients'
-    return 'a batch norm statistic' if statistic else ''
-
-
-def _norm(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
-    dense = [t for t in tensors if t.layout == torch.strided]
-    if not dense:
-        return torch.zeros((), device=device)
-    norms = torch._foreach_norm(dense)
-    # Of a sharded tensor, its parts on all ranks.
-    whole = [
-        getattr(norm, 'full_tensor', lambda n=norm: n)() for norm in norms
-    ]
-    return torch.stack([n.to(device, torch.float32) for n in whole]).norm()

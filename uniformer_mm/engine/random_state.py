@@ -37,7 +37,8 @@ def get_random_state() -> dict[str, Any]:
     """
     in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     version, numbers, gauss = random.getstate()
-    kind, keys, *rest = np.random.get_state(legacy=True)
+    numpy_state: Any = np.random.get_state(legacy=True)
+    kind, keys, *rest = numpy_state
     return {
         'python': (version, list(numbers), gauss),
         'numpy': (kind, torch.from_numpy(keys.astype(np.int64)), *rest),

@@ -6,7 +6,6 @@ there if that file is missing.
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,31 +14,26 @@ from typing import Any
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.model import is_model_wrapper
-from torch import Tensor, nn
+from torch import nn
 
-from uniformer_mm.engine.seeded_loader import SeededLoader
-from uniformer_mm.weights.reading import (
-    ForeignTypesError,
-    WeightFileError,
-    listed,
-    load_content,
+from uniformer_mm.engine.checkpoint_files import (
+    LAST,
+    Shapes,
+    age,
+    resumable_seed,
+    unreadable,
+    write_last_checkpoint,
 )
+from uniformer_mm.engine.seeded_loader import SeededLoader
 
-__all__ = [
-    'place_loader',
-    'prepare_resume',
-    'sync_folder',
-    'write_last_checkpoint',
-]
+__all__ = ['place_loader', 'prepare_resume']
 
-LAST = 'last_checkpoint'
 REMOTE = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+:')  # a scheme, not a drive
 CHOICES = (
     'Name another file (--resume FILE), take weights alone from one '
     '(--cfg-options load_from=FILE, without --resume), or begin anew in '
     'another folder (--work-dir DIR)'
 )
-Shapes = dict[str, tuple[int, ...]]
 
 
 @dataclass
@@ -80,7 +74,7 @@ def prepare_resume(runner: Any) -> None:
     if is_main_process() and not (path and REMOTE.match(str(path))):
         shapes = _shapes(runner)
         if not resume:
-            choice.error = _unreadable(path) if path else ''
+            choice.error = unreadable(path) if path else ''
         elif path is None:
             choice = _newest(Path(runner.work_dir), shapes, _hook(runner))
         else:
@@ -128,37 +122,6 @@ def place_loader(loop: Any) -> None:
     loader.resume(loop.iter, skip, answer=False)
 
 
-def write_last_checkpoint(folder: Path, path: str) -> None:
-    """Make ``folder / 'last_checkpoint'`` name ``path``, or change nothing.
-
-    Raises:
-        OSError: It can't be written.
-    """
-    part = folder / f'.{LAST}.part'
-    try:
-        with part.open('w') as file:
-            file.write(path)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(folder / LAST)
-        sync_folder(folder)
-    except OSError as error:
-        raise OSError(
-            f'{folder / LAST} cannot be written: {error.strerror or error}; '
-            f'{path} is whole. Make space, or make the folder yours to write '
-            'in, and go on with --resume'
-        ) from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the disk keep a rename in ``folder``."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
-
-
 def _newest(folder: Path, shapes: Shapes | None, hook: Any) -> Choice:
     """Choose where ``last_checkpoint`` points, or else what is newest."""
     last = folder / LAST
@@ -179,7 +142,7 @@ def _newest(folder: Path, shapes: Shapes | None, hook: Any) -> Choice:
             for path in one.glob('*.pth')
             if not path.name.startswith(('.', 'best_'))
         ),
-        key=_age,
+        key=age,
         reverse=True,
     )
     if not files and not text:
@@ -195,7 +158,7 @@ def _newest(folder: Path, shapes: Shapes | None, hook: Any) -> Choice:
             continue
         tried.add(path.absolute())
         try:
-            choice.seed = _seed(path, shapes, optimizer=optimizer)
+            choice.seed = resumable_seed(path, shapes, optimizer=optimizer)
         except ValueError as error:
             choice.words.append(f'left out: {error}')
             continue
@@ -220,7 +183,7 @@ def _named(path: Path, shapes: Shapes | None) -> Choice:
     """Choose the file that the user named; no other stands for it."""
     choice = Choice(str(path))
     try:
-        choice.seed = _seed(path, shapes, optimizer=False)
+        choice.seed = resumable_seed(path, shapes, optimizer=False)
     except ValueError as error:
         beside = _newest_beside(path, shapes)
         hint = f'The newest whole one beside it: {beside}. ' if beside else ''
@@ -229,88 +192,14 @@ def _named(path: Path, shapes: Shapes | None) -> Choice:
 
 
 def _newest_beside(path: Path, shapes: Shapes | None) -> Path | None:
-    for other in sorted(path.parent.glob('*.pth'), key=_age, reverse=True):
+    for other in sorted(path.parent.glob('*.pth'), key=age, reverse=True):
         if other != path and not other.name.startswith('best_'):
             try:
-                _seed(other, shapes, optimizer=True)
+                resumable_seed(other, shapes, optimizer=True)
             except ValueError:
                 continue
             return other
     return None
-
-
-def _seed(path: Path, shapes: Shapes | None, *, optimizer: bool) -> int | None:
-    """Return the seed of a checkpoint that can be resumed from.
-
-    Raises:
-        ValueError: It can't; says which and why.
-    """
-    if path.is_dir():  # as DeepSpeed's are, which checks them itself
-        return None
-    content = _read(path)
-    if not isinstance(content, dict) or 'message_hub' not in content:
-        raise ValueError(f'{path} is no checkpoint of a training of MMEngine')
-    meta = content.get('meta') or {}
-    if not all(isinstance(meta.get(key), int) for key in ('epoch', 'iter')):
-        raise ValueError(f'{path} does not say at which iteration it was made')
-    if optimizer and 'optimizer' not in content:
-        raise ValueError(f'{path} holds no state of an optimizer')
-    if shapes is not None and 'state_dict' in content:
-        _compare(path, content['state_dict'], shapes)
-    seed = meta.get('seed')
-    return seed if isinstance(seed, int) else None
-
-
-def _compare(path: Path, state: dict[str, Any], shapes: Shapes) -> None:
-    """Refuse weights of another model, which MMEngine takes in part."""
-    stored = {
-        key.removeprefix('module.'): tuple(value.shape)
-        for key, value in state.items()
-        if isinstance(value, Tensor)
-    }
-    missing = [key for key in shapes if key not in stored]
-    unknown = [key for key in stored if key not in shapes]
-    other = [k for k in shapes if k in stored and shapes[k] != stored[k]]
-    if missing or unknown or other:
-        parts = {
-            "lacks the config's": missing,
-            'has, and the config has not,': unknown,
-            'has in another shape': other,
-        }
-        raise ValueError(
-            f'{path} is of another model: '
-            + '; '.join(
-                f'it {what} {listed(keys, 3)}'
-                for what, keys in parts.items()
-                if keys
-            )
-        )
-
-
-def _unreadable(path: str) -> str:
-    """Say why no weights can be loaded from a file; '' if they can."""
-    try:
-        _read(Path(path))
-    except ForeignTypesError:  # of another program, whose types torch may know
-        return ''
-    except ValueError as error:
-        return f'load_from: {error}'
-    return ''
-
-
-def _read(path: Path) -> Any:
-    """Return the content of a file, all of whose bytes are as written."""
-    try:
-        with path.expanduser().open('rb') as file:
-            return load_content(file, path)[0]
-    except OSError as error:
-        reason = error.strerror or error
-        raise WeightFileError(f'{path} cannot be read: {reason}') from error
-
-
-def _age(path: Path) -> tuple[float, int]:
-    numbers = re.findall(r'\d+', path.stem)
-    return path.stat().st_mtime, int(numbers[-1]) if numbers else -1
 
 
 def _hook(runner: Any) -> Any:
