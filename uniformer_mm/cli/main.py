@@ -20,6 +20,7 @@ VERBS = (
     'inspect',
     'plot',
     'predict',
+    'reproduce',
     'toy_data',
     'weights',
 )

@@ -14,7 +14,8 @@ __all__ = ['EvaluateFirstHook']
 class EvaluateFirstHook(Hook):
     """Evaluate once before training, so that the gain can be seen.
 
-    The metrics of the untrained model are logged like those of any epoch.
+    The metrics of the untrained model are logged like those of any epoch. A
+    training that is resumed has them.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -28,4 +29,5 @@ class EvaluateFirstHook(Hook):
                 'EvaluateFirstHook needs val_dataloader, val_cfg and '
                 'val_evaluator in the config, got none'
             )
-        runner.val_loop.run()
+        if runner.iter == 0:
+            runner.val_loop.run()

@@ -1,4 +1,4 @@
-"""A runner that says what is wrong with a data set, and what to do."""
+"""A runner that says what is wrong with a data set, and resumes exactly."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 from mmengine.fileio import list_from_file
 from mmengine.runner import Runner
 
+from uniformer_mm.engine.defaults import seeded_train_loader, with_our_hooks
+from uniformer_mm.engine.resume import place_loader, prepare_resume
 from uniformer_mm.registry import RUNNERS
 
 __all__ = ['DataCheckRunner', 'missing_paths']
@@ -26,6 +28,10 @@ REMOTE = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+:')  # a scheme, not a drive
 @RUNNERS.register_module()
 class DataCheckRunner(Runner):
     """MMEngine's ``Runner`` with a check of local data paths and of classes.
+
+    It goes on from the newest checkpoint that is whole, with the random
+    numbers and batches that the training would have had (``resume.py``,
+    ``seeded_loader.py``), and has hooks of ours by default (``defaults.py``).
 
     A config selects it by ``runner_type='uniformer_mm.DataCheckRunner'``. The
     tools of mmpose and the tests of mmseg don't look at that key: they call
@@ -74,6 +80,31 @@ class DataCheckRunner(Runner):
         """
         require_data(evaluator, 'evaluator')
         return super().build_evaluator(evaluator)
+
+    def train(self) -> Any:
+        """See ``Runner.train``.
+
+        Raises:
+            ValueError: There are checkpoints, and none to resume from.
+        """
+        prepare_resume(self)
+        return super().train()
+
+    def build_train_loop(self, loop: Any) -> Any:
+        """See ``Runner.build_train_loop``."""
+        if not isinstance(loop, Mapping):
+            return super().build_train_loop(loop)
+        with seeded_train_loader(self):
+            return super().build_train_loop(loop)
+
+    def resume(self, *args: Any, **kwargs: Any) -> None:
+        """See ``Runner.resume``."""
+        super().resume(*args, **kwargs)
+        place_loader(self.train_loop)
+
+    def register_default_hooks(self, hooks: Any = None) -> None:
+        """See ``Runner.register_default_hooks``."""
+        super().register_default_hooks(with_our_hooks(hooks))
 
 
 def require_data(cfg: Any, what: str) -> None:

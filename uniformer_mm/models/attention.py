@@ -70,7 +70,14 @@ class Attention(nn.Module):
         head_dim (int): Channels per head; the scale is ``head_dim**-0.5``.
         attn_drop_rate (float): Dropout on the attention weights.
         drop_rate (float): Dropout after the output projection.
+
+    Attributes:
+        fp32 (bool): Compute in float32 under autocast, projections too; in a
+            model whose weights are of half precision, the products of queries
+            and keys and what follows them. May be changed at any time.
     """
+
+    fp32 = False
 
     def __init__(
         self,
@@ -100,6 +107,11 @@ class Attention(nn.Module):
         Returns:
             Tensor: The shape of ``x``.
         """
+        if self.fp32 and torch.is_autocast_enabled(x.device.type):
+            with torch.autocast(x.device.type, enabled=False):
+                x = x.to(self.qkv.weight.dtype)
+                y: Tensor = self.forward(x, window_size)
+                return y
         if window_size is None:
             # (N, [T,] H, W, C) -> (N, L, C) -> (N, [T,] H, W, C)
             y = self.attend(*self.heads(x.flatten(1, -2))).view(x.shape)
@@ -122,7 +134,12 @@ class Attention(nn.Module):
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """3 x (B, heads, L, D) -> (B, L, C)."""
         dropout = self.attn_drop_rate if self.training else 0.0
+        dtype = v.dtype
+        if self.fp32:
+            q, k, v = map(_at_least_float32, (q, k, v))
         x = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
+        if self.fp32:
+            x = x.to(dtype)
         # (B, heads, L, D) -> (B, L, heads, D) -> (B, L, C)
         return x.transpose(1, 2).flatten(2)
 
@@ -145,6 +162,12 @@ class ScoredAttention(Attention):
             the first token, the mean over heads, float32 or wider: tokens are
             sorted by them.
         """
+        if self.fp32 and torch.is_autocast_enabled(x.device.type):
+            with torch.autocast(x.device.type, enabled=False):
+                y: tuple[Tensor, Tensor] = self.forward(
+                    x.to(self.qkv.weight.dtype)
+                )
+                return y
         q, k, v = self.heads(x)
         # Products and sums, unlike a matrix product, stay float32 under
         # autocast: (B, heads, 1, D) * (B, heads, L, D) -> (B, heads, L)

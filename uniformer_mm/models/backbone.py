@@ -19,6 +19,7 @@ from uniformer_mm.models.arguments import (
     normalize_out_indices,
     normalize_with_cp,
 )
+from uniformer_mm.models.attention import Attention
 from uniformer_mm.models.blocks import (
     AttentionBlock,
     ConvBlock,
@@ -90,6 +91,7 @@ class Backbone(TwoForms):
         drop_rate: float = 0.0,
         attn_drop_rate: float = 0.0,
         drop_path_rate: float = 0.0,
+        attn_fp32: bool = False,
     ) -> None:
         check_ndim(ndim, temporal_stride_std=temporal_stride_std)
         spec = resolve_arch(arch, light=self.light)
@@ -105,6 +107,7 @@ class Backbone(TwoForms):
         check_count('in_channels', in_channels)
         check_bool('norm_eval', norm_eval)
         check_bool('as_tuple', as_tuple)
+        check_bool('attn_fp32', attn_fp32)
         check_bool('out_channels_last', out_channels_last)
         check_int('frozen_stages', frozen_stages, -1, 4)
         check_rate('drop_rate', drop_rate)
@@ -177,6 +180,9 @@ class Backbone(TwoForms):
             self.add_module(f'blocks{i + 1}', blocks)
             if out_norm == 'LN' and i in self.out_indices:
                 self.add_module(f'norm{i + 1}', nn.LayerNorm(dim, eps=1e-6))
+        for module in self.modules():
+            if isinstance(module, Attention):
+                module.fp32 = attn_fp32
         if out_norm == 'BN':
             self.norm = BATCH_NORMS[ndim](spec.embed_dims[-1])
 

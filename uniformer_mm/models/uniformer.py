@@ -82,6 +82,10 @@ class UniFormer(Backbone):
             Defaults to 0.
         drop_path_rate (float): Stochastic depth of the last block, in [0, 1);
             it rises linearly from 0. Defaults to 0.
+        attn_fp32 (bool): Compute attention, with its projections, in float32
+            where the rest is in half precision (autocast, as of
+            ``AmpOptimWrapper``): for trainings whose activations overflow
+            float16. Takes more time and memory. Defaults to False.
 
     Attributes:
         out_channels (tuple[int]): Channels of each output.

@@ -1,0 +1,233 @@
+"""Numbers that go wrong stop a training, and are not written anywhere."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmengine.optim.optimizer import amp_optimizer_wrapper
+from torch import Tensor
+
+from tests.support.tiny_training import (
+    Net,
+    Numbers,
+    build,
+    equal,
+    tiny_config,
+    train,
+    weights,
+)
+from tests.support.trainings import small_training
+from uniformer_mm.cli.main import main
+from uniformer_mm.engine import NonFiniteError
+
+HOOK = 'uniformer_mm.NonFiniteHook'
+
+
+def config_of(work_dir: Path, **changes: Any) -> dict[str, Any]:
+    config = tiny_config(work_dir, **changes)
+    config['default_hooks']['non_finite'] = {'type': HOOK}
+    return config
+
+
+def with_bad(config: dict[str, Any], **bad: float) -> dict[str, Any]:
+    numbers = {int(name[1:]): value for name, value in bad.items()}
+    config['train_dataloader']['dataset'] = Numbers(numbers)
+    return config
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_bad_input_is_named_and_poisons_nothing(
+    value: float, tmp_path: Path
+) -> None:
+    runner = build(with_bad(config_of(tmp_path), i5=value))
+    with pytest.raises(NonFiniteError) as error:
+        runner.train()
+    text = str(error.value)
+    assert 'First bad: the input itself: batch.x' in text
+    assert 'pictures/5.jpg' in text
+    assert all(v.isfinite().all() for v in weights(runner).values())
+    assert not list(tmp_path.glob('epoch*.pth'))
+
+
+class Late(Net):
+    """Goes wrong where it is told to, at one iteration."""
+
+    def __init__(self, where: str, iteration: int = 5) -> None:
+        super().__init__()
+        self.where = where
+        self.iteration = iteration
+        self.calls = 0
+
+    def forward(self, x: Tensor, mode: str) -> dict[str, Tensor]:
+        self.calls += 1
+        wrong = self.calls > self.iteration
+        y = self.first(x)
+        if wrong and self.where == 'statistic':
+            self.norm.running_var.fill_(float('inf'))
+        y = self.norm(y).relu()
+        y = self.last(self.drop(y))
+        loss = y.square().mean()
+        if wrong and self.where == 'gradient':
+            loss = loss + (y - y.detach()).abs().sqrt().sum()
+        losses = {'loss': loss}
+        if wrong and self.where == 'another_loss':
+            losses['loss_of_none'] = torch.zeros(0).mean()
+        losses['accuracy'] = torch.zeros(0).mean()  # of no samples: NaN
+        return losses
+
+
+@pytest.mark.parametrize(
+    ('where', 'what', 'first'),
+    [
+        (
+            'gradient',
+            'the norm of the gradients',
+            'the gradient of the output of last; the forward was finite',
+        ),
+        ('statistic', 'a batch norm statistic', 'the statistic norm.running_'),
+        ('another_loss', 'the loss loss_of_none', 'the loss loss_of_none'),
+    ],
+)
+def test_the_first_bad_part_is_named(
+    where: str, what: str, first: str, tmp_path: Path
+) -> None:
+    runner = build(config_of(tmp_path, model=Late(where)))
+    with pytest.raises(NonFiniteError) as error:
+        runner.train()
+    expected = f'iteration 6: {what} is not finite. First bad: {first}'
+    assert str(error.value).startswith(expected)
+    assert all(v.isfinite().all() for v in weights(runner).values())
+
+
+def test_overflow_names_the_module(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    config['model'].first.weight.data.fill_(1e38)
+    with pytest.raises(NonFiniteError, match='output of first, whose input'):
+        train(config)
+
+
+def test_skipping_goes_on_and_counts(tmp_path: Path) -> None:
+    config = with_bad(config_of(tmp_path), i5=float('nan'))
+    hook = config['default_hooks']['non_finite']
+    hook.update(action='skip', max_skips=3)
+    runner = train(config)  # three epochs, one bad batch in each
+    assert runner.iter == 12
+    assert all(v.isfinite().all() for v in weights(runner).values())
+    history, _ = runner.message_hub.get_scalar('train/loss').data
+    assert len(history) == 9
+    assert torch.isfinite(torch.tensor(history)).all()
+    log = ''.join(p.read_text() for p in tmp_path.glob('*/*.log'))
+    assert log.count('pictures/5.jpg') == 3
+    hook['max_skips'] = 2
+    with pytest.raises(NonFiniteError):
+        train(config)
+
+
+def test_a_skipped_batch_changes_nothing(tmp_path: Path) -> None:
+    all_bad = {f'i{index}': float('nan') for index in range(8)}
+    config = with_bad(config_of(tmp_path), **all_bad)
+    config['default_hooks']['non_finite'].update(action='skip')
+    config['train_cfg']['max_epochs'] = 1
+    first = {k: v.clone() for k, v in config['model'].state_dict().items()}
+    runner = train(config)
+    assert runner.iter == 4
+    del first['norm.num_batches_tracked']
+    assert equal(weights(runner), first)
+
+
+def with_a_scaler(
+    work_dir: Path, monkeypatch: pytest.MonkeyPatch, exponent: int
+) -> dict[str, Any]:
+    """MMEngine's mixed precision, which asks for a GPU, on a CPU."""
+    monkeypatch.setattr(
+        amp_optimizer_wrapper, 'is_cuda_available', lambda: True
+    )
+    monkeypatch.setattr(
+        amp_optimizer_wrapper,
+        'GradScaler',
+        partial(torch.amp.GradScaler, 'cpu', init_scale=2.0**exponent),
+    )
+    config = config_of(work_dir)
+    config['optim_wrapper'].update(type='AmpOptimWrapper', dtype='bfloat16')
+    config['default_hooks']['checkpoint']['max_keep_ckpts'] = 3
+    return config
+
+
+def test_a_scaler_may_skip_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is resumed in the middle of it, to the bit."""
+    runner = train(with_a_scaler(tmp_path, monkeypatch, 127))
+    scale = runner.optim_wrapper.loss_scaler.get_scale()
+    assert 2.0**100 < scale < 2.0**127
+    (tmp_path / 'epoch_3.pth').unlink()
+    (tmp_path / 'epoch_2.pth').unlink()
+    config = with_a_scaler(tmp_path, monkeypatch, 10)
+    again = train({**config, 'resume': True})
+    assert again.optim_wrapper.loss_scaler.get_scale() == scale
+    assert equal(weights(again), weights(runner))
+
+
+def test_a_scaler_that_skips_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = with_a_scaler(tmp_path, monkeypatch, 127)
+    hook = config['default_hooks']['non_finite']
+    hook.update(action='skip', max_scaler_skips=2)
+    config['model'].last.weight.data.mul_(1e15)
+    with pytest.raises(NonFiniteError, match='in 3 iterations in a row'):
+        train(config)
+
+
+def test_bad_weights_are_not_written(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    runner = build(config)
+    runner.train()
+    before = {p: p.read_bytes() for p in tmp_path.glob('*.pth')}
+    runner.model.norm.running_var[1] = float('nan')
+    with pytest.raises(NonFiniteError, match=r'norm\.running_var'):
+        runner.save_checkpoint(str(tmp_path), 'epoch_4.pth')
+    assert before == {p: p.read_bytes() for p in tmp_path.glob('*.pth')}
+
+
+@pytest.mark.parametrize(
+    ('option', 'value', 'error'),
+    [
+        ('action', 'go', ValueError),
+        ('max_skips', -1, ValueError),
+        ('max_scaler_skips', 0, ValueError),
+        ('max_skips', 1.5, TypeError),
+    ],
+)
+def test_options(option: str, value: Any, error: type, tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    config['default_hooks']['non_finite'][option] = value
+    with pytest.raises(error, match=option):
+        build(config)
+
+
+@pytest.mark.skipif(find_spec('mmseg') is None, reason='mmseg is missing')
+def test_reproduced_by_one_command(
+    few_shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mmengine.registry import RUNNERS
+
+    config = small_training('segmentation', few_shapes, tmp_path)
+    config.optim_wrapper.optimizer.lr = 1e30
+    config.param_scheduler = []
+    config.experiment_name = tmp_path.name
+    with pytest.raises(NonFiniteError, match='train/0000') as error:
+        RUNNERS.build(config).train()
+    (command,) = re.findall(r'uniformer-mm (reproduce \S+)', str(error.value))
+    (first,) = re.findall(r'First bad: (.+?)\. Samples', str(error.value))
+    assert main(command.split()) == 0
+    assert f'first bad: {first}\n' in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(['reproduce'])
+    assert main(['reproduce', str(tmp_path / 'none.pth')]) == 1

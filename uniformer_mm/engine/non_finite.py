@@ -1,0 +1,282 @@
+"""Stop where a training's numbers go wrong, and keep what shows why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import get_rank, is_distributed
+from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapperDict
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
+
+from uniformer_mm.checks import check_choice, check_count, check_int
+from uniformer_mm.engine.find_bad import (
+    bad_names,
+    files_of,
+    find_bad,
+    not_finite,
+    statistics_of,
+)
+from uniformer_mm.engine.random_state import (
+    get_random_state,
+    set_random_state,
+)
+from uniformer_mm.registry import HOOKS
+
+__all__ = ['NonFiniteError', 'NonFiniteHook']
+
+ADVICE = (
+    'Where the input is at fault, mend or remove these files. Else lower the '
+    'learning rate or lengthen its warm-up, clip gradients '
+    '(optim_wrapper.clip_grad.max_norm), train without mixed precision '
+    '(optim_wrapper.type=OptimWrapper) or with attn_fp32=True in the backbone'
+)
+
+
+class NonFiniteError(RuntimeError):
+    """A loss, a gradient or a statistic is NaN or infinite."""
+
+
+@HOOKS.register_module()
+class NonFiniteHook(Hook):
+    """Stop at the first loss, gradient or statistic that is not finite.
+
+    Looks at the norm of all gradients and at the running statistics of batch
+    norms before each step of the optimizer, at the losses after it, and at all
+    weights before a checkpoint is written. Weights and statistics are then as
+    before the iteration: nothing that is wrong gets into them. The message
+    names what went wrong first, the samples' files, and a file from which
+    ``uniformer-mm reproduce`` does the step again.
+
+    On a GPU it waits for the backward before each step of the optimizer;
+    MMEngine, which logs each loss, waits after it in any case.
+
+    A step that a gradient scaler skips, because scaled gradients are not
+    finite, is no fault, unless there are too many in a row.
+
+    Args:
+        action (str): 'stop'; 'skip' takes no step with that batch, says so
+            and goes on. Defaults to 'stop'.
+        max_skips (int): With 'skip', stop at one more than these. Defaults
+            to 10.
+        max_scaler_skips (int): Stop when the gradient scaler skips more steps
+            in a row, >= 1. Defaults to 20: from its first scale of 65536 it
+            is then far below 1.
+
+    Raises:
+        ValueError: An argument breaks its rule.
+
+    Examples:
+        >>> default_hooks = dict(
+        ...     non_finite=dict(type='uniformer_mm.NonFiniteHook',
+        ...                     action='skip'))
+    """
+
+    # Before the losses are logged.
+    priority = 'HIGHEST'
+
+    def __init__(
+        self,
+        action: str = 'stop',
+        max_skips: int = 10,
+        max_scaler_skips: int = 20,
+    ) -> None:
+        check_choice('action', action, ('stop', 'skip'))
+        check_int('max_skips', max_skips, 0)
+        check_count('max_scaler_skips', max_scaler_skips)
+        self.action = action
+        self.max_skips = max_skips
+        self.max_scaler_skips = max_scaler_skips
+        self.skips = 0
+        self.scaler_skips = 0
+
+    def before_train(self, runner: Any) -> None:
+        """Look at gradients before each step of the optimizers."""
+        self.statistics = statistics_of(runner.model)
+        self.kept = [value.clone() for value in self.statistics]
+        wrapper = runner.optim_wrapper
+        several = isinstance(wrapper, OptimWrapperDict)
+        self.optimizers = [
+            one.optimizer
+            for one in (wrapper.values() if several else [wrapper])
+        ]
+        self.handles = [
+            optimizer.register_step_pre_hook(
+                lambda optimizer, *_: self._before_step(runner, optimizer)
+            )
+            for optimizer in self.optimizers
+        ]
+
+    def after_train(self, runner: Any) -> None:
+        """Leave the optimizers as they were."""
+        for handle in self.handles:
+            handle.remove()
+
+    def before_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """Keep what the iteration changes, for going back to it."""
+        self.batch = data_batch
+        self.random_state = get_random_state()
+        self.looked = self.skipped = False
+        if self.statistics:
+            torch._foreach_copy_(self.kept, self.statistics)
+
+    def after_train_iter(
+        self,
+        runner: Any,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Any = None,
+    ) -> None:
+        """Look at the losses, and at whether the scaler skipped the step.
+
+        Raises:
+            NonFiniteError: A loss is not finite, or too many steps in a row
+                were skipped.
+        """
+        losses = [
+            (name, value)
+            for name, value in (outputs or {}).items()
+            if isinstance(value, Tensor) and 'loss' in name  # as MMEngine sums
+        ]
+        # On all ranks, before one of them may raise.
+        where = ''
+        if not self.looked:
+            where = not_finite(runner.model, [], self.statistics)
+        if not self.skipped and (bad := bad_names(losses)):
+            where = f'the loss {bad[0]}'
+        if where:
+            self._fault(runner, where)
+        if self.skipped and outputs:
+            outputs.clear()  # from the log, whose averages would be NaN
+        elif not self.skipped:
+            self._count_scaler_skips(runner)
+
+    def before_save_checkpoint(
+        self, runner: Any, checkpoint: dict[str, Any]
+    ) -> None:
+        """Refuse to write weights that are not finite.
+
+        Raises:
+            NonFiniteError: Some are.
+        """
+        for entry in ('state_dict', 'ema_state_dict'):
+            bad = bad_names(
+                (key, value)
+                for key, value in checkpoint.get(entry, {}).items()
+                if isinstance(value, Tensor)
+            )
+            if bad:
+                raise NonFiniteError(
+                    f'{len(bad)} tensors of {entry} are not finite, '
+                    f'{", ".join(bad[:3])} first: no checkpoint is written, '
+                    f'the ones before are whole. {ADVICE}'
+                )
+
+    def _before_step(self, runner: Any, optimizer: Optimizer) -> None:
+        # Of a scaler whose optimizer skips the step by itself.
+        found = getattr(optimizer, 'found_inf', None)
+        if found is not None and bool(found):
+            return
+        self.looked = True
+        grads = [
+            parameter.grad
+            for group in optimizer.param_groups
+            for parameter in group['params']
+            if parameter.grad is not None
+        ]
+        if bad := not_finite(runner.model, grads, self.statistics):
+            self._fault(runner, bad)
+
+    def _count_scaler_skips(self, runner: Any) -> None:
+        wrapper = runner.optim_wrapper
+        scaler: Any = getattr(wrapper, 'loss_scaler', None)
+        if self.looked:
+            self.scaler_skips = 0
+        elif scaler is not None and wrapper.should_update():
+            self.scaler_skips += 1
+        if self.scaler_skips > self.max_scaler_skips:
+            self.action = 'stop'
+            self._fault(
+                runner,
+                f'a gradient, scaled by {scaler.get_scale():g}, in '
+                f'{self.scaler_skips} iterations in a row',
+            )
+
+    def _fault(self, runner: Any, what: str) -> None:
+        """Go back to before the iteration; raise, or count it as skipped."""
+        self._restore_statistics()
+        self.skipped = self.action == 'skip' and self.skips < self.max_skips
+        self.skips += 1
+        loader = runner.train_dataloader
+        indices: Any = getattr(loader, 'indices', lambda _: ())
+        files = files_of(self.batch, loader.dataset, indices(runner.iter))
+        saved = self._save(runner, what, files)
+        message = (
+            f'iteration {runner.iter + 1}: {what} is not finite. First bad: '
+            f'{self._first_bad(runner)}. Samples: '
+            f'{", ".join(files) or "not named by the data"}. {saved}'
+        )
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()  # to None: a step then does nothing
+        if not self.skipped:
+            raise NonFiniteError(f'{message}\n{ADVICE}')
+        runner.logger.warning(
+            f'{message}. Skipped, {self.skips} of at most {self.max_skips}'
+        )
+
+    def _first_bad(self, runner: Any) -> str:
+        """Do the step again, looking at each part; nothing changes by it."""
+        model = _inner(runner.model)
+        if is_distributed() and (
+            model is runner.model
+            or any(isinstance(m, nn.SyncBatchNorm) for m in model.modules())
+        ):
+            return 'shown by doing it again, as ranks compute together'
+        state = get_random_state()
+        set_random_state(self.random_state)
+        try:
+            return (
+                find_bad(model, self.batch, runner.optim_wrapper)
+                or 'nothing, when it was done again'
+            )
+        except Exception as error:  # the fault itself must be told
+            return f'not found: doing it again failed ({error})'
+        finally:
+            set_random_state(state)
+            self._restore_statistics()
+
+    def _restore_statistics(self) -> None:
+        if self.statistics:
+            torch._foreach_copy_(self.statistics, self.kept)
+
+    def _save(self, runner: Any, what: str, files: list[str]) -> str:
+        name = f'non_finite_iter_{runner.iter + 1}_rank_{get_rank()}.pth'
+        path = Path(runner.work_dir, name)
+        content = {
+            'what': what,
+            'iteration': runner.iter + 1,
+            'files': files,
+            'config': runner.cfg.pretty_text,
+            'batch': self.batch,
+            'state_dict': _inner(runner.model).state_dict(),
+            'random_state': self.random_state,
+        }
+        try:
+            torch.save(content, path)
+        # What is in a batch may not be picklable, a disk may be full.
+        except Exception as error:
+            return f'{path} cannot be written ({error})'
+        return f'Do it again: uniformer-mm reproduce {path}'
+
+
+def _inner(model: nn.Module) -> nn.Module:
+    # Not in shards, which compute together alone.
+    return (
+        model.module if isinstance(model, DistributedDataParallel) else model
+    )
