@@ -196,5 +196,6 @@ def _panels(
                 box=None if is_pose else box,
                 blocks=args.block,
                 method=args.method,
+                empty=item.frame is not None,
             )
         yield item, panels

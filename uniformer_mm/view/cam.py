@@ -70,6 +70,8 @@ def activation_maps(
         outputs_of(blocks, grad=True) as kept,
     ):
         value, what = score()
+        if not value.requires_grad:
+            raise ValueError(f'the score does not depend on {list(blocks)}')
         gradients = torch.autograd.grad(
             value, [kept[name] for name in blocks], allow_unused=True
         )

@@ -16,8 +16,8 @@ from uniformer_mm.predict.pictures import Array
 
 __all__ = ['Panel', 'enlarge', 'frame_of', 'mark', 'overlay', 'sheet_of']
 
-WIDEST = 640  # pixels of a panel's longer side
-SMALLEST = 256
+LONGEST = 640  # pixels of a panel's longer side
+SHORTEST = 256  # of the shorter one, where that leaves room
 FRAMES = 6  # of a clip, on a sheet
 GAP = 8
 FONT = 15
@@ -128,14 +128,12 @@ def sheet_of(panels: Sequence[Panel]) -> Array:
 
 def _titled(title: str, picture: Array) -> Array:
     height, width = picture.shape[:2]
-    longer = max(height, width)
-    scale = min(WIDEST / longer, max(1.0, SMALLEST / longer))
+    shorter, longer = sorted((height, width))
+    scale = min(LONGEST / longer, max(1.0, SHORTEST / shorter))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    image = Image.fromarray(picture).resize(size)
+    canvas = Image.new('RGB', (size[0], size[1] + TITLE), 'white')
+    canvas.paste(Image.fromarray(picture).resize(size), (0, TITLE))
     font = ImageFont.load_default(FONT)
-    box = (max(size[0], round(font.getlength(title)) + 8), size[1] + TITLE)
-    canvas = Image.new('RGB', box, 'white')
-    canvas.paste(image, (0, TITLE))
     ImageDraw.Draw(canvas).text((2, 3), title, 'black', font)
     return np.asarray(canvas)
 

@@ -10,7 +10,11 @@ from torch import Tensor
 from uniformer_mm.predict.batches import Task
 from uniformer_mm.view.seen import Box, Seen
 
-__all__ = ['target_of']
+__all__ = ['NothingFoundError', 'target_of']
+
+
+class NothingFoundError(ValueError):
+    """The model finds nothing whose score could be explained."""
 
 
 def target_of(
@@ -37,7 +41,8 @@ def target_of(
 
     Raises:
         TypeError: ``box`` for pose or action.
-        ValueError: There is no such class, or nothing found of it.
+        NothingFoundError: There is no box of the class, or at the box.
+        ValueError: There is no such class.
     """
     names = task.legend.keypoint_names or task.legend.names
     if name is not None and name not in names:
@@ -71,7 +76,7 @@ def _detected(
         known = [i for i in known if int(found.labels[i]) == label]
     if not known:
         seen_names = {task.legend.names[int(i)] for i in found.labels}
-        raise ValueError(
+        raise NothingFoundError(
             'the model finds nothing of this class; it finds '
             f'{sorted(seen_names) or "nothing at all"}'
         )
@@ -83,7 +88,7 @@ def _detected(
         overlaps = _overlaps(found.bboxes, box)
         surest = max(known, key=lambda i: float(overlaps[i]))
         if not overlaps[surest] > 0:
-            raise ValueError(f'no box that the model finds overlaps {box}')
+            raise NothingFoundError(f'no box that the model finds overlaps {box}')
     label = int(found.labels[surest])
     return found.scores[surest], label, f'{scores[surest]:.2f}'
 

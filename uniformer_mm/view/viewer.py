@@ -26,7 +26,7 @@ from uniformer_mm.view.panels import Panel, enlarge, mark, overlay
 from uniformer_mm.view.recorded import Call, outputs_of, record
 from uniformer_mm.view.rollout import rollout
 from uniformer_mm.view.seen import Box, Point, Seen, see
-from uniformer_mm.view.targets import target_of
+from uniformer_mm.view.targets import NothingFoundError, target_of
 
 __all__ = ['Viewer']
 
@@ -175,6 +175,7 @@ class Viewer:
         box: Box | None = None,
         blocks: Sequence[str] | None = None,
         method: str = 'layer-cam',
+        empty: bool = False,
     ) -> list[Panel]:
         """Show which places raise the score of a class or a box.
 
@@ -185,19 +186,29 @@ class Viewer:
                 segmentation.
             blocks: Of any stage.
             method: A key of ``METHODS``.
+            empty: Show the input alone where nothing is found.
 
         Raises:
-            ValueError: There is no such block, class or method, or nothing
-                is found of the class or at the box.
+            NothingFoundError: Nothing is found of the class, or at the box.
+            ValueError: There is no such block, class or method.
         """
         check_choice('method', method, list(METHODS))
         chosen = choose(blocks, all_blocks(self.backbone))
-        maps, what = activation_maps(
-            self.model,
-            chosen,
-            lambda: target_of(self.task, seen, name, box),
-            method,
-        )
+        try:
+            maps, what = activation_maps(
+                self.model,
+                chosen,
+                lambda: target_of(self.task, seen, name, box),
+                method,
+            )
+        except NothingFoundError:
+            if not empty:
+                raise
+            titles = [
+                'input: nothing found',
+                *(f'{b} {method}' for b in chosen),
+            ]
+            return [Panel(title, seen.frames) for title in titles]
         panels = [Panel(f'input: {what}', seen.frames)]
         for block, values in maps.items():
             shown = enlarge(values, stride_of(block), seen.frames)
