@@ -24,7 +24,7 @@ def of_outputs(y: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize('deployed', [False, True])
-@pytest.mark.parametrize('kind', ['layer_scale', 'light', 'video'])
+@pytest.mark.parametrize('kind', ['conv_stem', 'light', 'video'])
 @pytest.mark.parametrize('method', ['layer-cam', 'grad-cam'])
 def test_by_differences(kind: str, deployed: bool, method: str) -> None:
     """Its gradient is what the score changes by, in float64."""
