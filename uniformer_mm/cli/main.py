@@ -20,6 +20,7 @@ VERBS = (
     'inspect',
     'plot',
     'predict',
+    'serve',
     'toy_data',
     'view',
     'weights',

@@ -88,7 +88,9 @@ def _detected(
         overlaps = _overlaps(found.bboxes, box)
         surest = max(known, key=lambda i: float(overlaps[i]))
         if not overlaps[surest] > 0:
-            raise NothingFoundError(f'no box that the model finds overlaps {box}')
+            raise NothingFoundError(
+                f'no box that the model finds overlaps {box}'
+            )
     label = int(found.labels[surest])
     return found.scores[surest], label, f'{scores[surest]:.2f}'
 
