@@ -30,7 +30,7 @@ def opened(address: str) -> Iterator[Any]:
         browser = playwright.chromium.launch(
             executable_path=found, args=['--no-sandbox']
         )
-        page = browser.new_page(viewport={'width': 1280, 'height': 1000})
+        page = browser.new_page(viewport={'width': 1160, 'height': 900})
         page.set_default_timeout(60_000)
         page.on('request', look)
         page.goto(address)

@@ -160,20 +160,10 @@ def _panels(
     viewer: Viewer, args: argparse.Namespace
 ) -> Iterator[tuple[Item, list[Panel]]]:
     """Yield the panels of each picture, frame or clip."""
-    from uniformer_mm.predict.items import open_clips, open_pictures
-    from uniformer_mm.predict.sources import find_sources
-
-    clips = args.task == 'action'
-    sources = find_sources(args.input, clips=clips)
-    items = (
-        open_clips(sources, bgr=False)
-        if clips
-        else open_pictures(sources, bgr=False, step=args.frame_step)
-    )
     point = tuple(args.point) if args.point else None
     box = tuple(args.box) if args.box else None
     is_pose = args.task == 'pose'
-    for item in items:
+    for item in viewer.items(args.input, frame_step=args.frame_step):
         seen = viewer.see(item, box if is_pose else None)
         if args.what == 'features':
             panels = viewer.features(seen, args.block)

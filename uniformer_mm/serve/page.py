@@ -34,7 +34,7 @@ def build_page(demos: Sequence[Demo]) -> Any:
     Raises:
         ImportError: Gradio is not installed.
     """
-    # Read when Gradio is imported.
+    # For parts of Gradio that no argument reaches.
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
     gradio = import_extra('gradio')
     waiting = demos[0].limits.waiting

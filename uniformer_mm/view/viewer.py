@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
 from uniformer_mm.checks import check_choice, check_int
 from uniformer_mm.models.uniformer_light import UniFormerLight
-from uniformer_mm.predict.items import Item
+from uniformer_mm.predict.items import Item, open_clips, open_pictures
 from uniformer_mm.predict.pictures import Array
 from uniformer_mm.predict.predictor import Predictor
+from uniformer_mm.predict.sources import find_sources
 from uniformer_mm.view.attention import attention_map
 from uniformer_mm.view.blocks import (
     all_blocks,
@@ -48,6 +50,19 @@ class Viewer:
         self.task = predictor.model
         self.model = predictor.module
         self.backbone = backbone_of(self.model)
+
+    def items(self, inputs: Any, *, frame_step: int = 1) -> Iterator[Item]:
+        """Open inputs as ``Predictor.predict`` takes them, one by one.
+
+        Args:
+            inputs: A picture, or a clip for action; see there.
+            frame_step: Take every so many-th frame of videos.
+        """
+        clips = self.task.task == 'action'
+        sources = find_sources(inputs, clips=clips)
+        if clips:
+            return open_clips(sources, bgr=False)
+        return open_pictures(sources, bgr=False, step=frame_step)
 
     def see(self, item: Item, box: Box | None = None) -> Seen:
         """Prepare an input; see ``uniformer_mm.view.seen.see``."""
