@@ -78,7 +78,7 @@ class _Tab:
                     [(thumbnail(path), None) for path in demo.examples],
                     label='Examples',
                     columns=3,
-                    height=150,
+                    height=130,
                     allow_preview=False,
                     interactive=False,
                     buttons=[],

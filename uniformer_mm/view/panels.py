@@ -94,9 +94,10 @@ def mark(frames: Array, x: float, y: float, frame: int) -> Array:
     """Draw a ring around a pixel of one frame."""
     image = Image.fromarray(frames[frame])
     pen = ImageDraw.Draw(image)
-    radius = max(4, round(min(image.size) / 50))
-    pen.circle((x, y), radius + 1, None, (0, 0, 0), 4)
-    pen.circle((x, y), radius, None, (255, 255, 255), 2)
+    radius = max(4, round(min(image.size) / 40))
+    line = max(2, round(min(image.size) / 150))
+    pen.circle((x, y), radius + line, None, (0, 0, 0), line)
+    pen.circle((x, y), radius, None, (255, 255, 255), line)
     marked = frames.copy()
     marked[frame] = np.asarray(image)
     return marked
