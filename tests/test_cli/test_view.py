@@ -177,6 +177,8 @@ def test_pose_looks_at_a_person(host_test: Get) -> None:
         (['--block', 'stage1.0'], "no block 'stage1.0' for this; choose from"),
         (['--what', 'cam', '--class', 'dog'], "no class 'dog'; choose one of"),
         (['--point', 9999, 0], 'outside of what the network sees'),
+        (['--class', 'a'], '--class goes with --what cam, not with attention'),
+        (['--what', 'features', '--frame', 0], '--what attention or rollout'),
         (['--frame', 3], 'frame must lie in [0, 0], got 3'),
     ],
 )

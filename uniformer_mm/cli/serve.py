@@ -6,9 +6,11 @@ import argparse
 import os
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from uniformer_mm.cli.predict import one_line
 from uniformer_mm.hosts import HOSTS, import_extra
 
 if TYPE_CHECKING:
@@ -71,18 +73,26 @@ def add_parser(verbs: Any) -> None:
             default=number,
             help=f'{what} ({number})',
         )
+    parser.add_argument(
+        '--debug', action='store_true', help='show the traceback of an error'
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until Ctrl-C.
+    """Serve until Ctrl-C, and return 1 if that can't be."""
+    try:
+        _serve(args)
+    except Exception as error:
+        if args.debug:
+            traceback.print_exc()
+        else:
+            sys.stderr.write(f'uniformer-mm: {one_line(error)}\n')
+        return 1
+    return 0
 
-    Raises:
-        ImportError: Gradio or the host of a task is not installed.
-        FileNotFoundError, OSError: Weights are not there; the port is taken.
-        ValueError: Arguments that don't go together, or weights of another
-            task.
-    """
+
+def _serve(args: argparse.Namespace) -> None:
     models = _models(args)
     import_extra('gradio')
     from uniformer_mm.serve.limits import Limits
@@ -103,7 +113,6 @@ def run(args: argparse.Namespace) -> int:
             page.block_thread()
         finally:
             page.close()
-    return 0
 
 
 def _models(args: argparse.Namespace) -> dict[str, str | None]:

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ['add_parser', 'run']
 
-WHAT = ('features', 'attention', 'rollout', 'cam')
+# What to look at -> the options that only some of them have.
+WHAT = {
+    'features': (),
+    'attention': ('--point', '--frame', '--heads'),
+    'rollout': ('--point', '--frame'),
+    'cam': ('--class', '--box', '--method'),
+}
 VIDEO = '.mp4'
 PICTURES = ('.bmp', '.jpeg', '.jpg', '.png', '.webp')
 CLIP_RATE = 8.0  # frames per second; those of a clip are some of its video
@@ -90,7 +96,9 @@ def add_parser(verbs: Any) -> None:
         help='cam: the object or the region in question; pose: the person',
     )
     look.add_argument(
-        '--method', choices=('layer-cam', 'grad-cam'), default='layer-cam'
+        '--method',
+        choices=('layer-cam', 'grad-cam'),
+        help='cam; default: layer-cam',
     )
     parser.add_argument(
         '--frame-step',
@@ -125,6 +133,7 @@ def _view(args: argparse.Namespace) -> None:
             f'--out must end in {", ".join((*PICTURES, VIDEO))}, got '
             f'{args.out}'
         )
+    _check_options(args)
     from uniformer_mm.predict.files import write_picture
     from uniformer_mm.predict.loading import load
     from uniformer_mm.predict.video import VideoWriter
@@ -156,6 +165,27 @@ def _view(args: argparse.Namespace) -> None:
             video.close()
 
 
+def _check_options(args: argparse.Namespace) -> None:
+    """Refuse options that would be left out."""
+    given = {
+        '--point': args.point,
+        '--frame': args.frame,
+        '--heads': args.heads or None,
+        '--class': args.name,
+        '--box': args.box if args.task != 'pose' else None,
+        '--method': args.method,
+    }
+    for option, value in given.items():
+        if value is not None and option not in WHAT[args.what]:
+            users = [
+                what for what, options in WHAT.items() if option in options
+            ]
+            raise ValueError(
+                f'{option} goes with --what {" or ".join(users)}, not with '
+                f'{args.what}'
+            )
+
+
 def _panels(
     viewer: Viewer, args: argparse.Namespace
 ) -> Iterator[tuple[Item, list[Panel]]]:
@@ -185,7 +215,7 @@ def _panels(
                 args.name,
                 box=None if is_pose else box,
                 blocks=args.block,
-                method=args.method,
+                method=args.method or 'layer-cam',
                 empty=item.frame is not None,
             )
         yield item, panels

@@ -141,7 +141,7 @@ def flow(
             scores = q[b][:, :, used] @ k[b].transpose(-1, -2)
             if valid is not None:
                 scores.masked_fill_(~valid[b, None, None], -torch.inf)
-            weights = start[b][:, None, None, used]
+            weights = start[b][:, None, None, used].float()
             result[b] += (weights @ scores.softmax(-1)).squeeze(2)
     return result
 

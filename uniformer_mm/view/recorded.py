@@ -17,7 +17,7 @@ __all__ = ['Call', 'outputs_of', 'record']
 
 @dataclass
 class Call:
-    """One call of an attention block; the first one, if there are several.
+    """One call of an attention block.
 
     Attributes:
         block (AttentionBlock): The block.
