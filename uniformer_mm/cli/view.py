@@ -151,7 +151,7 @@ def _view(args: argparse.Namespace) -> None:
                 f'{args.input} is more than one picture: give --out a video '
                 f'({VIDEO})'
             )
-        write_picture(args.out, sheet_of(panels))
+        write_picture(args.out, sheet_of(panels, args.frame))
         return
     video = None
     try:

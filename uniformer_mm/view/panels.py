@@ -18,7 +18,7 @@ __all__ = ['Panel', 'enlarge', 'frame_of', 'mark', 'overlay', 'sheet_of']
 
 LONGEST = 640  # pixels of a panel's longer side
 SHORTEST = 256  # of the shorter one, where that leaves room
-FRAMES = 6  # of a clip, on a sheet
+FRAMES = 5  # of a clip, on a sheet; odd, so that the middle is among them
 GAP = 8
 FONT = 15
 TITLE = 24
@@ -109,8 +109,13 @@ def frame_of(panels: Sequence[Panel], index: int) -> Array:
     return _grid(cells, 4 if len(cells) % 4 == 0 else 5)
 
 
-def sheet_of(panels: Sequence[Panel]) -> Array:
+def sheet_of(panels: Sequence[Panel], frame: int | None = None) -> Array:
     """Put panels side by side; of clips a row each, with some frames.
+
+    Args:
+        panels: At least one.
+        frame: Of a clip, a frame to be shown beside those that are anyway:
+            the middle, both ends, and some between.
 
     Returns:
         Array: (H, W, 3), uint8, RGB.
@@ -118,7 +123,8 @@ def sheet_of(panels: Sequence[Panel]) -> Array:
     count = len(panels[0].frames)
     if count == 1:
         return frame_of(panels, 0)
-    chosen = np.linspace(0, count - 1, min(FRAMES, count)).round().astype(int)
+    spread = np.linspace(0, count - 1, min(FRAMES, count)) + 0.5
+    chosen = sorted({*spread.astype(int).tolist(), frame or 0})
     cells = [
         _titled(f'{panel.title}, frame {i}', panel.frames[i])
         for panel in panels
