@@ -62,6 +62,7 @@ def test_every_task(
         assert picture.shape == result.image.shape
         assert (picture != result.image).any()
     height, width = picture.shape[:2]
+    assert min(height, width) > 100
     panels = demo.attention(path, width / 3, height / 2)
     assert panels.shape[0] > 100
     other = demo.attention(path, width - 2, 1)

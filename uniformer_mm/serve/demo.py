@@ -29,6 +29,7 @@ COLUMNS = {
 """Task -> columns of its table."""
 
 SEEN = 0.3  # score above which a keypoint counts
+LEAST_SIDE = 256  # pixels of a frame, to be clicked on
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ class Demo:
 
         Returns:
             tuple: The picture with the answer on it, (H, W, 3), uint8, RGB,
-            of a clip its middle frame as the network gets it; and rows of a
-            table, see ``COLUMNS``.
+            of a clip its middle frame as the network gets it, enlarged if
+            that is small; and rows of a table, see ``COLUMNS``.
 
         Raises:
             ValueError, TypeError, OSError: The file can't be read, or is not
@@ -81,9 +82,9 @@ class Demo:
         if self.task != 'action':
             return result.plot(), _rows(result)
         frames = self._viewer().see(item).frames
-        return draw_texts(frames[len(frames) // 2], *result.best()), _rows(
-            result
-        )
+        middle, times = frames[len(frames) // 2], _enlarged(frames)
+        large = middle.repeat(times, 0).repeat(times, 1)
+        return draw_texts(large, *result.best()), _rows(result)
 
     def attention(self, path: str, x: float, y: float) -> Array:
         """Show what a point attends to, in panels.
@@ -103,6 +104,9 @@ class Demo:
         viewer = self._viewer()
         item = self._open(path)
         seen = self._see(viewer, item, x, y)
+        if self.task == 'action':
+            times = _enlarged(seen.frames)
+            x, y = x / times, y / times
         return sheet_of(viewer.attention(seen, (x, y)))
 
     def _viewer(self) -> Viewer:
@@ -132,6 +136,11 @@ class Demo:
         boxes = self._predict(item, None).boxes
         assert boxes is not None
         return viewer.see(item, smallest_around(boxes.tolist(), x, y))
+
+
+def _enlarged(frames: Array) -> int:
+    """How many times as large frames (T, h, w, 3) are shown."""
+    return max(1, LEAST_SIDE // min(frames.shape[1:3]))
 
 
 def smallest_around(boxes: Sequence[Any], x: float, y: float) -> Box:
