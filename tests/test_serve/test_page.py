@@ -7,6 +7,7 @@ picture in the documents, WEIGHTS being the model of the quickstart.
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -118,11 +119,23 @@ def test_bad_files(
     assert 'Traceback' not in str(caught.value)
 
 
-def test_files_of_this_machine_are_not_read(api: Any) -> None:
-    """Nothing but what was uploaded."""
-    data = {'path': '/etc/hostname', 'meta': {'_type': 'gradio.FileData'}}
-    with pytest.raises(Exception, match=r'.'):
-        api.predict(data, 0.3, api_name='/detection')
+@pytest.mark.parametrize('uploaded', [True, False])
+def test_files_of_this_machine_are_not_read(
+    address: str, demo: Demo, tmp_path: Path, uploaded: bool
+) -> None:
+    """Nothing but what was uploaded, whatever path is sent."""
+    http = pytest.importorskip('httpx')
+    path = str(shutil.copy(demo.examples[0], tmp_path / 'private.jpg'))
+    root = f'{address}/gradio_api'
+    if uploaded:
+        with open(path, 'rb') as file:
+            (path,) = http.post(f'{root}/upload', files={'files': file}).json()
+    data = {'path': path, 'meta': {'_type': 'gradio.FileData'}}
+    url = f'{root}/call/detection'
+    event = http.post(url, json={'data': [data, 0.3]}).json()['event_id']
+    told = http.get(f'{url}/{event}', timeout=60).text
+    assert ('event: complete' in told) == uploaded
+    assert ('event: error' in told) != uploaded
 
 
 def test_overload_is_refused(api: Any, demo: SlowDemo) -> None:

@@ -62,7 +62,7 @@ def activation_maps(
         tuple: Name -> ([T,] H, W), >= 0, and what the score is of.
 
     Raises:
-        ValueError: The score does not depend on a block.
+        ValueError: The score does not depend on a block, or has no gradient.
     """
     with (
         torch.enable_grad(),
@@ -78,7 +78,10 @@ def activation_maps(
     maps = {}
     for name, gradient in zip(blocks, gradients, strict=True):
         if gradient is None or not gradient.any():
-            raise ValueError(f'the score does not depend on block {name}')
+            raise ValueError(
+                f'the score does not depend on block {name}, or is so sure '
+                'that it has no gradient'
+            )
         features = kept[name].detach()
         maps[name] = METHODS[method](features[0], gradient[0])
     return maps, what
