@@ -138,6 +138,16 @@ def test_files_of_this_machine_are_not_read(
     assert ('event: error' in told) != uploaded
 
 
+def test_addresses_are_not_fetched(address: str) -> None:
+    http = pytest.importorskip('httpx')
+    url = f'{address}/gradio_api/call/detection'
+    data = {'path': f'{address}/a.jpg', 'meta': {'_type': 'gradio.FileData'}}
+    event = http.post(url, json={'data': [data, 0.3]}).json()['event_id']
+    told = http.get(f'{url}/{event}', timeout=60).text
+    assert 'event: error' in told
+    assert 'send the file itself, not an address' in told
+
+
 def test_overload_is_refused(api: Any, demo: SlowDemo) -> None:
     """One is answered, one waits, and a third is told to come back."""
     file = client.handle_file(str(demo.examples[0]))

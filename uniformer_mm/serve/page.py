@@ -74,6 +74,7 @@ class _Tab:
                     height=140,
                     elem_id=f'{task}-file',
                 )
+                _refuse_addresses(gr, self.file)
                 self.examples = gr.Gallery(
                     [(thumbnail(path), None) for path in demo.examples],
                     label='Examples',
@@ -159,6 +160,23 @@ class _Tab:
             **attention, **hidden
         )
         self.look.click(**attention, api_name=f'{task}_attention')
+
+
+def _refuse_addresses(gradio: Any, file: Any) -> None:
+    """Let nobody make this machine download, which nothing would limit.
+
+    Gradio fetches a file that a client names by its URL.
+    """
+    keep = file.async_move_resource_to_block_cache
+
+    async def keep_upload(path: Any) -> Any:
+        if str(path).lower().startswith(('http:', 'https:')):
+            raise gradio.Error(
+                'send the file itself, not an address', print_exception=False
+            )
+        return await keep(path)
+
+    file.async_move_resource_to_block_cache = keep_upload
 
 
 def _guarded(gradio: Any, function: Callable[..., Any]) -> Callable[..., Any]:
