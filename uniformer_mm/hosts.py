@@ -55,6 +55,7 @@ EXTRAS: Mapping[str, str] = {
     'safetensors': 'weights',
     'huggingface_hub': 'hub',
     'supervision': 'supervision',
+    'gradio': 'serve',
     **{
         package.module: undeclared.EXTRA
         for package in undeclared.UNDECLARED

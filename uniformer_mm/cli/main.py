@@ -21,7 +21,9 @@ VERBS = (
     'plot',
     'predict',
     'reproduce',
+    'serve',
     'toy_data',
+    'view',
     'weights',
 )
 

@@ -24,7 +24,7 @@ from rich.progress import (
 
 from uniformer_mm.hosts import HOSTS
 
-__all__ = ['add_parser', 'run']
+__all__ = ['add_parser', 'one_line', 'run']
 
 
 def add_parser(verbs: Any) -> None:
@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         if args.debug:
             traceback.print_exc()
         else:
-            sys.stderr.write(f'uniformer-mm: {_line(error)}\n')
+            sys.stderr.write(f'uniformer-mm: {one_line(error)}\n')
         return 1
 
 
@@ -235,7 +235,8 @@ def _boxes(source: str | None, person: str) -> Any:
     return found
 
 
-def _line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What is wrong, for people: with its kind where that is not ours."""
     text = str(error).strip() or type(error).__name__
     known = isinstance(error, (ImportError, OSError, TypeError, ValueError))
     return text if known else f'{type(error).__name__}: {text}'

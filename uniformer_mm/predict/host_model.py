@@ -122,12 +122,17 @@ class HostModel:
             raise ValueError('a step of the test pipeline drops this input')
         return data
 
-    def run(self, batch: Sequence[Any]) -> list[Any]:
-        """Return the host's data samples, one per input of one size."""
+    def run(self, batch: Sequence[Any], *, grad: bool = False) -> list[Any]:
+        """Return the host's data samples, one per input of one size.
+
+        Args:
+            batch: What ``transform`` returned for the inputs.
+            grad: Keep what gradients of the samples' tensors need.
+        """
         autocast = torch.autocast(
             self.device.type, self.dtype, enabled=self.dtype is not None
         )
-        with self._scope(), torch.inference_mode(), autocast:
+        with self._scope(), torch.inference_mode(not grad), autocast:
             model: Any = self.model
             return list(model.test_step(pseudo_collate(batch)))
 

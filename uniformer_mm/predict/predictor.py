@@ -58,6 +58,11 @@ class Predictor:
         return self.legend.names
 
     @property
+    def model(self) -> Task:
+        """What prepares inputs for the host's model and reads its outputs."""
+        return self._model
+
+    @property
     def module(self) -> torch.nn.Module:
         """The host's model."""
         return self._model.host.model
