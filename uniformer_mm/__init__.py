@@ -25,9 +25,9 @@ if TYPE_CHECKING:
         UniFormerClassifier,
         UniFormerLight,
     )
-    from uniformer_mm.backbones.pretrained import from_pretrained
     from uniformer_mm.deployed import deploy
     from uniformer_mm.predict.loading import load
+    from uniformer_mm.pretrained import from_pretrained
     from uniformer_mm.swap import swap_backbone
     from uniformer_mm.weights.load import load_backbone
 
@@ -48,7 +48,7 @@ __all__ = [
 # What is not loaded with the package -> where it is.
 _LATER = {
     'deploy': 'uniformer_mm.deployed',
-    'from_pretrained': 'uniformer_mm.backbones.pretrained',
+    'from_pretrained': 'uniformer_mm.pretrained',
     'load': 'uniformer_mm.predict.loading',
     'load_backbone': 'uniformer_mm.weights.load',
     'swap_backbone': 'uniformer_mm.swap',

@@ -34,7 +34,7 @@ class _Pretrained:
             >>> model = UniFormer.from_pretrained(
             ...     'uniformer-small_in1k', attention='hybrid')
         """
-        from uniformer_mm.backbones.pretrained import from_pretrained
+        from uniformer_mm.pretrained import from_pretrained
 
         return from_pretrained(source, model_type=cls, **arguments)
 
