@@ -39,7 +39,8 @@ def from_pretrained(
 
     Args:
         source (str | PathLike): A name of the catalogue (``uniformer-mm
-            weights``), a path, a URL or ``hf-hub:OWNER/NAME``.
+            weights``), a path, a URL or ``hf-hub:OWNER/NAME``; also a folder
+            that ``save_pretrained`` wrote.
         model_type (type | None): ``UniFormer``, ``UniFormerLight``,
             ``UniFormerClassifier`` or a class below them. Defaults to None:
             the backbone that the file is of.
@@ -48,7 +49,8 @@ def from_pretrained(
             catalogue's, else the arch's own, of which a warning tells.
         ema (bool | None): As in ``load_backbone``. Defaults to None.
         **arguments (Any): Further ones of the class, such as ``attention`` or
-            ``out_indices``, and of ``load_backbone``. What the file tells
+            ``out_indices``, and of ``load_backbone``; by default those that
+            ``save_pretrained`` kept in the file. What the weights tell
             (arch, ``ndim``, ``in_channels``, ``split``, stem, gains, classes,
             whether it is deployed) need not be given; ``ndim=3`` inflates
             image weights.

@@ -124,6 +124,29 @@ class Segmentor(nn.Module):
 
         return load_segmentor(source, segmentor_type=cls, **options)
 
+    def save_pretrained(
+        self, folder: str | os.PathLike[str], **options: Any
+    ) -> None:
+        """Write the segmentor as the Hugging Face hub has models.
+
+        See ``uniformer_mm.save_pretrained`` for options and errors.
+        """
+        from uniformer_mm.hub import save_pretrained
+
+        save_pretrained(self, folder, **options)
+
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+        """Put the segmentor on the Hugging Face hub.
+
+        See ``uniformer_mm.push_to_hub`` for options and errors.
+
+        Returns:
+            str: Address of the commit.
+        """
+        from uniformer_mm.hub import push_to_hub
+
+        return push_to_hub(self, repo_id, **options)
+
     def forward(self, x: Tensor) -> Tensor:
         """Compute class logits.
 

@@ -16,6 +16,7 @@ from uniformer_mm.models import ARCHS, ArchSpec
 from uniformer_mm.weights.convert import convert, rules_for
 from uniformer_mm.weights.fetch import fetch
 from uniformer_mm.weights.files import WeightFile, read_weights
+from uniformer_mm.weights.hub import WEIGHTS_NAME
 from uniformer_mm.weights.identity import Identity, hidden, recognize
 from uniformer_mm.weights.messages import tell
 from uniformer_mm.weights.reading import listed
@@ -115,7 +116,9 @@ def find_weights(
         ValueError: It is no UniFormer file, or not the catalogued one.
     """
     name = os.path.expanduser(os.fspath(source))
-    path = Path(name) if os.path.isdir(name) else fetch(name)
+    path = Path(name)
+    if not path.is_dir() or (path / WEIGHTS_NAME).is_file():
+        path = fetch(name)
     file = read_weights(path, ema=ema)
     identity = recognize(file.state, ARCHS)
     entry = entry_of(name, path)

@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-__all__ = ['BACKBONE_SETTINGS', 'SEGMENTOR_SETTINGS', 'settings_in']
+__all__ = [
+    'BACKBONE_SETTINGS',
+    'CLASSIFIER_SETTINGS',
+    'SEGMENTOR_SETTINGS',
+    'settings_in',
+]
 
 BACKBONE_SETTINGS = (
     'attention',
     'window_size',
     'out_indices',
     'out_norm',
-    'out_cls_token',
     'as_tuple',
     'out_channels_last',
 )
 """Arguments of backbones; those of training, such as dropout, are not kept."""
 
+CLASSIFIER_SETTINGS = ('attention', 'window_size')
+"""Arguments of the backbones of classifiers, which set the others."""
+
 SEGMENTOR_SETTINGS = (
-    'attention',
-    'window_size',
+    *CLASSIFIER_SETTINGS,
     'names',
     'palette',
     'scale',
