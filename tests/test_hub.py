@@ -160,6 +160,9 @@ def test_the_card_of_published_weights_has_the_paper_s_numbers(
     assert 'not for these:' in card
     assert 'license: mit' in card
     assert 'model-index' not in card
+    segmentor = Segmentor('xxs', 'fpn', channels=8, neck_channels=8)
+    segmentor.save_pretrained(tmp_path / 'other')
+    assert 'Results' not in (tmp_path / 'other' / 'README.md').read_text()
 
 
 def test_the_licence_of_a_publisher(tmp_path: Path) -> None:

@@ -24,9 +24,7 @@ CODE_URL = 'https://github.com/Sense-X/UniFormer'
 # Task of the catalogue -> that of the hub.
 TASKS = {
     'backbone': 'image-classification',
-    'detection': 'object-detection',
     'segmentation': 'image-segmentation',
-    'pose': 'keypoint-detection',
     'action': 'video-classification',
 }
 USE = """\
@@ -59,13 +57,16 @@ class Described:
 
     @property
     def results(self) -> list[dict[str, str]]:
-        """What the paper reports: dataset, metric, value, in that order.
+        """What the paper reports, see ``configs.paper_results``.
 
-        Of the published file; else of those with this architecture.
+        Of the published file; else of image classifiers of this architecture,
+        if it is one or their backbone.
         """
-        names = [self.entry.name] if self.entry else []
-        arch = next(iter(self.identity.archs), None)
-        return paper_results(names=names, arch=None if names else arch)
+        if self.entry:
+            return paper_results(names=[self.entry.name])
+        if self.identity.ndim == 3 or self.identity.kind == 'segmentor':
+            return []
+        return paper_results(arch=next(iter(self.identity.archs), None))
 
     @property
     def licence_id(self) -> str | None:
