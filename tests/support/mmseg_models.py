@@ -10,11 +10,12 @@ from torch import Tensor
 
 from tests.support.models import LIGHT, TINY
 from tests.support.small import DEPTHS, stir
+from uniformer_mm.models.specs import is_light
 
 CLASSES = 150
 CHANNELS = 24  # inside heads
 SMALL: dict[str, Any] = {**TINY, 'depths': DEPTHS}
-SMALL_LIGHT: dict[str, Any] = {**LIGHT, 'depths': DEPTHS}
+SMALL_LIGHT: dict[str, Any] = {**LIGHT, 'depths': DEPTHS, 'light': True}
 
 
 def mmseg_model(
@@ -31,7 +32,7 @@ def mmseg_model(
     from mmengine.registry import DefaultScope
     from mmseg.registry import MODELS
 
-    kind = 'UniFormerLight' if arch.get('light') else 'UniFormer'
+    kind = 'UniFormerLight' if is_light(arch) else 'UniFormer'
     common = {
         'num_classes': CLASSES,
         'norm_cfg': {'type': 'BN'},

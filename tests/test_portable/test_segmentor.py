@@ -41,6 +41,7 @@ def pair(head: str, mode: dict[str, Any], save: Any) -> tuple[Any, Segmentor]:
     depths = (1, 1, 4, 1)
     arch = {**(SMALL if mode else SMALL_LIGHT), 'depths': depths}
     theirs = mmseg_model(head, arch, **mode)
+    assert theirs.backbone.light is not bool(mode)
     ours = Segmentor.from_pretrained(
         save(theirs),
         head_dim=theirs.backbone.spec.head_dim,

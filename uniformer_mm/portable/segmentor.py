@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from uniformer_mm.checks import check_choice, check_count, check_ints
 from uniformer_mm.models import ArchSpec, UniFormer, UniFormerLight
-from uniformer_mm.models.specs import ARCHS
+from uniformer_mm.models.specs import is_light
 from uniformer_mm.portable.ade20k import ADE20K_NAMES, ADE20K_PALETTE
 from uniformer_mm.portable.heads import FPN, FPNHead, UPerHead, enlarge
 from uniformer_mm.portable.pictures import Array, as_rgb, rescaled
@@ -90,9 +90,7 @@ class Segmentor(nn.Module):
         if len(scale) != 2 or min(scale) < 32:
             raise ValueError(f'scale must be {rule}, >= 32, got {scale}')
         super().__init__()
-        light = isinstance(arch, str) and arch in ARCHS and ARCHS[arch].light
-        light = light or getattr(arch, 'light', False)
-        kind: Any = UniFormerLight if light else UniFormer
+        kind: Any = UniFormerLight if is_light(arch) else UniFormer
         self.backbone = kind(arch, **backbone)
         dims = self.backbone.out_channels
         if head == 'upernet':
