@@ -1,7 +1,8 @@
-"""Semantic segmentation in plain torch: no mm* package, weights of mmseg's.
+"""Semantic segmentation in plain torch, with the weights of mmseg's.
 
 UperNet and Semantic FPN on UniFormer, with the parameter names of mmseg, its
-test pipeline and ADE20K. Needs torch, NumPy and Pillow; OpenCV serves where it
+test pipeline and ADE20K. Imports no package of OpenMMLab: torch, NumPy and
+Pillow are all it needs, and OpenCV serves where it
 is installed.
 """
 
