@@ -180,15 +180,33 @@ def is_installed() -> bool:
     return any(finder is ReplacementFinder for finder in sys.meta_path)
 
 
-def install() -> None:
-    """Put the finders on ``sys.meta_path``, once, unless switched off.
+def is_needed() -> bool:
+    """Tell whether this environment has anything of OpenMMLab.
 
+    Nothing else asks for what the finders answer. A program that uses the
+    models alone, such as ComfyUI, shall keep its imports as they are.
+    """
+    from importlib.util import find_spec
+
+    try:
+        return any(find_spec(name) for name in ('mmengine', 'mmcv'))
+    # Finders of others fail in any way; then nobody knows.
+    except Exception:
+        return True
+
+
+def install() -> None:
+    """Put the finders on ``sys.meta_path``, once, where they are needed.
+
+    Not where they are switched off, nor without MMEngine and mmcv.
     ``ReplacementFinder`` is last and so never hides a compiled ``mmcv._ext``,
     a complete mmaction2 or xtcocotools; ``FallbackFinder`` is first and gives
     the original its turn before ours.
     """
     # No error here is worth a torch that cannot be imported.
     with suppress(Exception):
-        if os.environ.get(ENV_SWITCH) != '0' and not is_installed():
+        if is_installed() or os.environ.get(ENV_SWITCH) == '0':
+            return
+        if is_needed():
             sys.meta_path.append(ReplacementFinder)
             sys.meta_path.insert(0, FallbackFinder)

@@ -80,8 +80,15 @@ def test_a_config_trains(text: str, few_shapes: Path, tmp_path: Path) -> None:
         assert (trained - file_weights[name]).abs().max() < 0.1
 
 
-@pytest.mark.parametrize('text', blocks('python', '^from uniformer_mm'))
-def test_a_script_runs(text: str) -> None:
+# tests/test_portable runs those of docs/portable.md.
+@pytest.mark.parametrize(
+    'text',
+    blocks('python', r'^from uniformer_mm(?!\.portable| import portable)'),
+)
+def test_a_script_runs(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     names = {
         'torch': torch,
         'images': torch.rand(2, 3, 64, 96),

@@ -112,12 +112,14 @@ print(path)
 print(Config.fromfile(path).model.backbone.type)
 from uniformer_mm.configs import config_of_weights
 print(config_of_weights('uniformer-small_k400_8x8', 'action').stem)
+from uniformer_mm.portable import ADE20K_NAMES
+print(len(ADE20K_NAMES))
 boxes = torch.tensor([[0., 0, 9, 9], [0, 0, 9, 8]])
 print(mmcv.ops.nms(boxes, torch.tensor([0.5, 0.9]), 0.5)[1].tolist())
 """
     done = run(wheel_python, tmp_path, '-c', code)
     assert done.returncode == 0, done.stderr
-    module, config, kind, follows, kept = done.stdout.split('\n')[:5]
+    module, config, kind, follows, names, kept = done.stdout.split('\n')[:6]
     site = site_packages(wheel_python)
     assert Path(module) == site / 'uniformer_mm' / '__init__.py'
     assert Path(config) == (
@@ -125,6 +127,7 @@ print(mmcv.ops.nms(boxes, torch.tensor([0.5, 0.9]), 0.5)[1].tolist())
     )
     assert kind == 'uniformer_mm.UniFormer'
     assert follows == 'uniformer-s_8x8_100e_k400'
+    assert names == '150'
     assert kept == '[1]'
 
 

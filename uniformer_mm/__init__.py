@@ -25,9 +25,10 @@ if TYPE_CHECKING:
         UniFormerClassifier,
         UniFormerLight,
     )
-    from uniformer_mm.backbones.pretrained import from_pretrained
     from uniformer_mm.deployed import deploy
+    from uniformer_mm.hub import push_to_hub, save_pretrained
     from uniformer_mm.predict.loading import load
+    from uniformer_mm.pretrained import from_pretrained
     from uniformer_mm.swap import swap_backbone
     from uniformer_mm.weights.load import load_backbone
 
@@ -43,14 +44,18 @@ __all__ = [
     'from_pretrained',
     'load',
     'load_backbone',
+    'push_to_hub',
+    'save_pretrained',
     'swap_backbone',
 ]
 # What is not loaded with the package -> where it is.
 _LATER = {
     'deploy': 'uniformer_mm.deployed',
-    'from_pretrained': 'uniformer_mm.backbones.pretrained',
+    'from_pretrained': 'uniformer_mm.pretrained',
     'load': 'uniformer_mm.predict.loading',
     'load_backbone': 'uniformer_mm.weights.load',
+    'push_to_hub': 'uniformer_mm.hub',
+    'save_pretrained': 'uniformer_mm.hub',
     'swap_backbone': 'uniformer_mm.swap',
 }
 

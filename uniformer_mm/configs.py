@@ -5,10 +5,22 @@ from __future__ import annotations
 import csv
 import difflib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ['config_names', 'config_of_weights', 'config_root', 'find_config']
+__all__ = [
+    'config_names',
+    'config_of_weights',
+    'config_root',
+    'find_config',
+    'paper_results',
+]
 
+# Columns of results.csv that are no metrics.
+NO_METRICS = (
+    *('config', 'experiment', 'dataset', 'params_m', 'flops_g'),
+    *('weights', 'note'),
+)
 # Behind the name of a file of somebody else than the authors.
 OTHER_HOSTS = ('_controlnet', '_mmaction2', '_mmpose')
 
@@ -74,8 +86,7 @@ def config_of_weights(name: str, task: str) -> Path:
     """
     folder = config_root() / task
     wanted = _without_host(name)
-    with (folder / 'results.csv').open(newline='', encoding='utf-8') as file:
-        rows = list(csv.DictReader(file))
+    rows = _rows(folder / 'results.csv')
     named = {_without_host(r['weights']): r['config'] for r in rows[::-1]}
     stem = wanted if (folder / f'{wanted}.py').is_file() else named.get(wanted)
     if not stem:
@@ -83,6 +94,42 @@ def config_of_weights(name: str, task: str) -> Path:
             f'no config of ours is for {name!r}; say which by config='
         )
     return folder / f'{stem}.py'
+
+
+def paper_results(
+    *, names: Sequence[str] = (), arch: str | None = None
+) -> list[dict[str, str]]:
+    """Return what the paper reports of published files, or of an arch.
+
+    Args:
+        names: Names of the catalogue.
+        arch: A key of ``ARCHS``: its classification of ImageNet-1K.
+
+    Returns:
+        list[dict]: 'model' (a config of ours, or the paper's name of it),
+        'dataset', 'metric' and 'value' of each number.
+    """
+    root = config_root()
+    wanted = {_without_host(name) for name in names}
+    found = []
+    for row in _rows(root / 'models.csv'):
+        if _without_host(row['weights']) in wanted or row['arch'] == arch:
+            found.append((row['model'], 'ImageNet-1K', 'top-1', row['top1']))
+    for path in sorted(root.glob('*/results.csv')):
+        for row in _rows(path):
+            if _without_host(row['weights']) in wanted:
+                found += [
+                    (row['config'], row['dataset'], metric, value)
+                    for metric, value in row.items()
+                    if metric not in NO_METRICS
+                ]
+    keys = ('model', 'dataset', 'metric', 'value')
+    return [dict(zip(keys, row, strict=True)) for row in found if row[-1]]
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline='', encoding='utf-8') as file:
+        return list(csv.DictReader(file))
 
 
 def _without_host(name: str) -> str:

@@ -36,4 +36,6 @@ RUNNERS = _child(registry.RUNNERS, 'engine')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(
     registry.OPTIM_WRAPPER_CONSTRUCTORS, 'engine'
 )
-WEIGHT_INITIALIZERS = _child(registry.WEIGHT_INITIALIZERS, 'weights.load')
+WEIGHT_INITIALIZERS = _child(
+    registry.WEIGHT_INITIALIZERS, 'weights.initializer'
+)

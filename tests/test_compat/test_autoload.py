@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
@@ -101,13 +102,32 @@ def test_off_switches(run_python: RunPython, switch: str) -> None:
 def test_other_values_of_the_switch_leave_it_on(
     monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
-    monkeypatch.setattr(sys, 'meta_path', [])
+    monkeypatch.setattr(sys, 'meta_path', [PathFinder])
     monkeypatch.setenv(autoload.ENV_SWITCH, value)
     autoload.install()
     assert sys.meta_path == [
         autoload.FallbackFinder,
+        PathFinder,
         autoload.ReplacementFinder,
     ]
+
+
+def test_without_openmmlab_imports_stay_as_they_are(
+    run_python: RunPython,
+) -> None:
+    code = (
+        'import sys; from importlib.machinery import PathFinder;'
+        'rest = [f for f in sys.meta_path if f is not PathFinder];'
+        'hidden = type("Hidden", (), {"find_spec": staticmethod('
+        'lambda name, path=None, target=None: None if name in '
+        '("mmengine", "mmcv") else PathFinder.find_spec(name, path, target))'
+        '});'
+        'sys.meta_path[:] = before = [*rest, hidden];'
+        'import torch;'
+        'assert sys.meta_path == before, sys.meta_path'
+    )
+    done = run_python('-c', code)
+    assert done.returncode == 0, done.stderr
 
 
 def test_install_survives_a_foreign_finder_that_cannot_be_compared(

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -193,6 +194,22 @@ def test_the_bar_is_on_stderr(
     out, err = capsys.readouterr()
     assert out == ''
     assert 'c.pth' in err
+
+
+def test_without_rich_there_is_a_line(
+    server: Server,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [name for name in sys.modules if name.startswith('rich')]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, 'rich', None)
+    fetch(f'{server.url}/b.pth', progress=False)
+    assert capsys.readouterr() == ('', '')
+    path = fetch(f'{server.url}/a.pth')
+    assert path.is_file()
+    out, err = capsys.readouterr()
+    assert (out, err.count('downloading a.pth')) == ('', 1)
 
 
 @pytest.mark.parametrize('ranges', [True, False])

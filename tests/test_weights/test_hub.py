@@ -6,13 +6,12 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from tests.support.hub_server import hub_server
 from tests.support.installs import ROOT
 from uniformer_mm.weights.fetch import WEIGHTS_VARIABLE, fetch
 
@@ -40,49 +39,12 @@ def hub(tmp_path: Path) -> Iterator[dict[str, str]]:
     """Environment variables by which the server is the hub."""
     pytest.importorskip('huggingface_hub')
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.do_GET()
-
-        def do_GET(self) -> None:
-            path = self.path.split('?')[0].removeprefix('/api/models')
-            owner, name, kind, revision, *file = path.strip('/').split('/')
-            files = REPOSITORIES.get(f'{owner}/{name}')
-            body = '/'.join(file).encode()
-            if files and kind == 'tree' and revision in ('main', 'v1'):
-                tree = [
-                    {'type': 'file', 'path': f, 'size': 1, 'oid': 'a' * 40}
-                    for f in files
-                ]
-                body = json.dumps(tree).encode()
-            elif not files or kind != 'resolve' or body.decode() not in files:
-                missing = 'Repo' if not files else 'Entry'
-                self.send_response(404)
-                self.send_header('X-Error-Code', f'{missing}NotFound')
-                self.send_header('Content-Length', '0')
-                self.end_headers()
-                return
-            self.send_response(200)
-            self.send_header('X-Repo-Commit', 'b' * 40)
-            self.send_header('ETag', f'"{body.hex()}"')
-            self.send_header('Content-Length', str(len(body)))
-            self.end_headers()
-            if self.command == 'GET':
-                self.wfile.write(body)
-
-        def log_message(self, *args: object) -> None:
-            del args
-
-    with ThreadingHTTPServer(('127.0.0.1', 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield {
-            'HF_ENDPOINT': f'http://127.0.0.1:{server.server_port}',
-            'HF_HOME': str(tmp_path / 'hub'),
-            'no_proxy': '*',
-        }
-        server.shutdown()
-        thread.join()
+    repositories = {
+        repository: {name: name.encode() for name in names}
+        for repository, names in REPOSITORIES.items()
+    }
+    with hub_server(repositories, tmp_path / 'hub') as variables:
+        yield variables
 
 
 def fetched(*sources: str, **variables: str) -> list[str]:

@@ -17,11 +17,8 @@ from uniformer_mm import (
     UniFormerLight,
 )
 from uniformer_mm.weights.files import write_weights
-from uniformer_mm.weights.load import (
-    UniFormerPretrained,
-    find_weights,
-    load_backbone,
-)
+from uniformer_mm.weights.initializer import UniFormerPretrained
+from uniformer_mm.weights.load import find_weights, load_backbone
 from uniformer_mm.weights.zoo import ZOO
 
 SMALL = 'uniformer_small_in1k.pth'

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from uniformer_mm.checks import check_bool, check_count
 from uniformer_mm.models.backbone import init_linear
-from uniformer_mm.models.specs import ARCHS, ArchSpec
+from uniformer_mm.models.specs import ArchSpec, is_light
 from uniformer_mm.models.uniformer import UniFormer
 from uniformer_mm.models.uniformer_light import UniFormerLight
 
@@ -59,7 +59,7 @@ class UniFormerClassifier(nn.Module):
             raise TypeError(
                 f'{sorted(fixed)} of the backbone are set by the classifier'
             )
-        light = _is_light(arch)
+        light = is_light(arch)
         if light and token_labeling:
             raise ValueError(
                 'token_labeling=True is not for light models, got arch '
@@ -119,11 +119,3 @@ class UniFormerClassifier(nn.Module):
             cls_token = self.norm_cls(state.cls_token.squeeze(1))
             return logits, self.head_cls(cls_token)
         return logits
-
-
-def _is_light(arch: str | ArchSpec | Mapping[str, Any]) -> bool:
-    if isinstance(arch, str) and arch in ARCHS:
-        arch = ARCHS[arch]
-    if isinstance(arch, Mapping):
-        return bool(arch.get('light'))
-    return isinstance(arch, ArchSpec) and arch.light

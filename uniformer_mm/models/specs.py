@@ -15,7 +15,7 @@ from uniformer_mm.checks import (
     check_number,
 )
 
-__all__ = ['ARCHS', 'ArchSpec', 'resolve_arch']
+__all__ = ['ARCHS', 'ArchSpec', 'is_light', 'resolve_arch']
 
 NUM_STAGES = 4
 STEMS = ('patch', 'conv', 'conv_first')
@@ -148,6 +148,15 @@ _ARCHS = {
 
 
 ARCHS: Mapping[str, ArchSpec] = MappingProxyType(_ARCHS)
+
+
+def is_light(arch: str | ArchSpec | Mapping[str, Any]) -> bool:
+    """Tell whether ``UniFormerLight`` builds what ``arch`` is."""
+    if isinstance(arch, str) and arch in ARCHS:
+        arch = ARCHS[arch]
+    if isinstance(arch, Mapping):
+        return bool(arch.get('light'))
+    return isinstance(arch, ArchSpec) and arch.light
 
 
 def resolve_arch(

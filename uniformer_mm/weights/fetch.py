@@ -30,7 +30,7 @@ from urllib.request import url2pathname
 import torch
 
 from uniformer_mm.weights.http import transfer
-from uniformer_mm.weights.hub import SCHEME, fetch_from_hub
+from uniformer_mm.weights.hub import SCHEME, WEIGHTS_NAME, fetch_from_hub
 from uniformer_mm.weights.verify import find_damage, find_difference
 from uniformer_mm.weights.zoo import ZOO, ZooEntry, find_entry
 
@@ -55,8 +55,9 @@ def fetch(
     damaged file, or another model than the catalogue says, is removed.
 
     Args:
-        source: An existing file, a name of the catalogue, a URL (http,
-            https, file), or 'hf-hub:OWNER/NAME' (see ``fetch_from_hub``).
+        source: An existing file, a folder with a ``model.safetensors``, a
+            name of the catalogue, a URL (http, https, file), or
+            'hf-hub:OWNER/NAME' (see ``fetch_from_hub``).
         folder: Where the file shall be; None leaves it where it is found, and
             downloads into the cache.
         progress: Show a bar on stderr while downloading.
@@ -83,6 +84,8 @@ def fetch(
     scheme = _scheme(source)
     if scheme in ('', 'file'):
         path = _path_of(source)
+        if (path / WEIGHTS_NAME).is_file():
+            path = path / WEIGHTS_NAME
         if path.is_file():
             return _place(path, folder, force)
         if source not in ZOO:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
 from uniformer_mm.weights.part import (
     locked,
@@ -162,9 +156,7 @@ def _receive(
         if total is not None and total > limit:
             file.truncate(0)
             raise OSError(f'it has {total} bytes, expected {limit} at most')
-        with _bar(progress) as bar:
-            name = url.rpartition('/')[-1]
-            task = bar.add_task(name, total=total, completed=done)
+        with _bar(progress, url.rpartition('/')[-1], total, done) as advance:
             for chunk in _chunks(response):
                 done += len(chunk)
                 if done > limit:
@@ -172,7 +164,7 @@ def _receive(
                     raise OSError(f'it has more than {limit} bytes')
                 file.write(chunk)
                 file.flush()
-                bar.advance(task, len(chunk))
+                advance(len(chunk))
     # A cut connection looks like the end of the file.
     if total is not None and done != total:
         raise OSError(
@@ -221,13 +213,30 @@ def _chunks(response: Any) -> Iterator[bytes]:
             )
 
 
-def _bar(progress: bool) -> Progress:
-    return Progress(
+@contextlib.contextmanager
+def _bar(
+    progress: bool, name: str, total: int | None, done: int
+) -> Iterator[Callable[[int], None]]:
+    """Show a bar; without rich, as where the models alone are used, a line.
+
+    Yields:
+        Callable: To be called with the number of bytes that came.
+    """
+    try:
+        from rich import progress as rich
+        from rich.console import Console
+    except ModuleNotFoundError:
+        if progress:
+            print(f'downloading {name} ({total} bytes)', file=sys.stderr)
+        yield lambda _: None
+        return
+    with rich.Progress(
         '{task.description}',
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
+        rich.BarColumn(),
+        rich.DownloadColumn(),
+        rich.TransferSpeedColumn(),
+        rich.TimeRemainingColumn(),
         console=Console(stderr=True),
         disable=not progress,
-    )
+    ) as bar:
+        yield partial(bar.advance, bar.add_task(name, True, total, done))

@@ -11,12 +11,12 @@ from pathlib import Path, PurePosixPath
 from uniformer_mm.hosts import import_extra
 from uniformer_mm.weights.reading import listed
 
-__all__ = ['SCHEME', 'fetch_from_hub']
+__all__ = ['SCHEME', 'WEIGHTS_NAME', 'fetch_from_hub']
 
 SCHEME = 'hf-hub:'
 HUB = 'https://huggingface.co'
 FORM = re.compile(r'hf-hub:([\w.-]+/[\w.-]+)(?:/([^@]+))?(?:@(.+))?')
-DEFAULT = 'model.safetensors'
+WEIGHTS_NAME = 'model.safetensors'
 ENDINGS = ('.pth', '.pt', '.bin', '.safetensors')
 
 
@@ -51,7 +51,7 @@ def fetch_from_hub(
     hub = import_extra('huggingface_hub')
     name, file, revision = match.groups()
     if not file and offline:
-        file = DEFAULT
+        file = WEIGHTS_NAME
     elif not file:
         with _address_in_errors(source, name, offline):
             files = hub.HfApi().list_repo_files(name, revision=revision)
@@ -86,8 +86,8 @@ def _address_in_errors(
 def _choose(files: list[str], source: str) -> str:
     """Return the name of the weight file among ``files``."""
     found = [name for name in files if name.endswith(ENDINGS)]
-    if DEFAULT in found:
-        return DEFAULT
+    if WEIGHTS_NAME in found:
+        return WEIGHTS_NAME
     if len(found) == 1:
         return found[0]
     repository, at, revision = source.partition('@')

@@ -6,19 +6,19 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mmengine.logging import print_log
-from torch import Tensor, nn
+from torch import Tensor
 
-from uniformer_mm.models import ARCHS
-from uniformer_mm.registry import WEIGHT_INITIALIZERS
+from uniformer_mm.models import ARCHS, ArchSpec
 from uniformer_mm.weights.convert import convert, rules_for
 from uniformer_mm.weights.fetch import fetch
 from uniformer_mm.weights.files import WeightFile, read_weights
+from uniformer_mm.weights.hub import WEIGHTS_NAME
 from uniformer_mm.weights.identity import Identity, hidden, recognize
+from uniformer_mm.weights.messages import tell
 from uniformer_mm.weights.reading import listed
 from uniformer_mm.weights.steps import (
     INFLATIONS,
@@ -35,7 +35,7 @@ from uniformer_mm.weights.zoo import (
     head_dim_hint,
 )
 
-__all__ = ['Found', 'UniFormerPretrained', 'find_weights', 'load_backbone']
+__all__ = ['Found', 'find_weights', 'load_backbone']
 
 # What starts anew where no pre-training has it.
 NEW = re.compile(r'norm[1-4]\.|.*\.(t_norm|t_attn)\.')
@@ -66,6 +66,40 @@ class Found:
         head_dim = self.file.meta.get('head_dim')
         return head_dim if type(head_dim) is int else None
 
+    def architecture(self, head_dim: int | None = None) -> dict[str, Any]:
+        """Return ``arch`` and the like, as a backbone takes them.
+
+        Args:
+            head_dim (int | None): Channels per head, where neither the
+                catalogue nor the file tells. Defaults to None: the arch's
+                own.
+
+        Raises:
+            ValueError: Nobody tells ``head_dim``.
+        """
+        identity = self.identity
+        names = [self.entry.arch] if self.entry else [*identity.archs]
+        head_dim = self.head_dim or head_dim
+        if not names and head_dim is None:
+            raise ValueError(
+                f'{self.file.path.name} is of no known variant, and head_dim '
+                'can not be seen in weights: pass head_dim=, the channels per '
+                'head that it was trained with'
+            )
+        spec = ARCHS[names[0]] if names else identity.spec
+        changes: dict[str, Any] = {}
+        if head_dim not in (None, spec.head_dim):
+            changes['head_dim'] = head_dim
+        if _scaled(identity.spec) != _scaled(spec):
+            changes['layer_scale'] = identity.spec.layer_scale
+        told: dict[str, Any] = {
+            'arch': replace(spec, params=None, **changes) if changes else spec,
+            'ndim': identity.ndim,
+            'in_channels': identity.in_channels,
+        }
+        flags = ('split', 'temporal_stride_std')
+        return told | {flag: True for flag in flags if getattr(identity, flag)}
+
 
 def find_weights(
     source: str | os.PathLike[str], *, ema: bool | None = None
@@ -82,7 +116,9 @@ def find_weights(
         ValueError: It is no UniFormer file, or not the catalogued one.
     """
     name = os.path.expanduser(os.fspath(source))
-    path = Path(name) if os.path.isdir(name) else fetch(name)
+    path = Path(name)
+    if not path.is_dir() or (path / WEIGHTS_NAME).is_file():
+        path = fetch(name)
     file = read_weights(path, ema=ema)
     identity = recognize(file.state, ARCHS)
     entry = entry_of(name, path)
@@ -199,10 +235,9 @@ def load_backbone(
     _start_anew(backbone, fresh)
     # With what is new in its place, so that loading can be strict.
     backbone.load_state_dict({k: state.get(k, own[k]) for k in own})
-    print_log(
+    tell(
         f'{path.name} ({file.origin}) into {type(backbone).__name__}: '
-        f'{report.summary()}; new, not in the file: {", ".join(fresh) or "-"}',
-        logger='current',
+        f'{report.summary()}; new, not in the file: {", ".join(fresh) or "-"}'
     )
     return report
 
@@ -217,40 +252,9 @@ def _start_anew(backbone: Any, names: list[str]) -> None:
             backbone.get_submodule(block).reset_parameters()
 
 
-@WEIGHT_INITIALIZERS.register_module()
-class UniFormerPretrained:
-    """Initialisation by official weights, for ``init_cfg``.
-
-    Unlike MMEngine's ``Pretrained`` it unwraps and converts every official
-    kind of file, and refuses what does not fit.
-
-    Args:
-        checkpoint (str): As ``source`` of ``load_backbone``.
-        **options (Any): Further arguments of ``load_backbone``.
-
-    Raises:
-        TypeError: ``load_backbone`` has no such argument.
-
-    Examples:
-        >>> init_cfg = dict(
-        ...     type='uniformer_mm.UniFormerPretrained',
-        ...     checkpoint='uniformer_small_in1k.pth')
-    """
-
-    def __init__(self, checkpoint: str, **options: Any) -> None:
-        known = list(load_backbone.__kwdefaults__ or ())
-        unknown = [name for name in options if name not in known]
-        if unknown:
-            raise TypeError(
-                f'unknown {listed(unknown)}; besides checkpoint, '
-                f'UniFormerPretrained takes {listed(known)}'
-            )
-        self.checkpoint = checkpoint
-        self.options = options
-
-    def __call__(self, module: nn.Module) -> None:
-        """Load the weights into ``module``."""
-        load_backbone(module, self.checkpoint, **self.options)
+def _scaled(spec: ArchSpec) -> tuple[bool, ...]:
+    """Tell which stages have gains."""
+    return tuple(gain > 0 for gain in spec.layer_scale)
 
 
 def _check_form(identity: Identity, backbone: Any, path: Path) -> None:
@@ -295,11 +299,10 @@ def _check_settings(
     # Gains of deployed models are in their kernels.
     if not identity.deployed and (any(theirs.layer_scale) or not new_gains):
         stages = slice(backbone.num_stages)
-        scaled = [
-            tuple(gain > 0 for gain in spec.layer_scale)
-            for spec in (theirs, ours)
-        ]
-        found['layer_scale'] = (scaled[0][stages], scaled[1][stages])
+        found['layer_scale'] = (
+            _scaled(theirs)[stages],
+            _scaled(ours)[stages],
+        )
     names = ['ndim', 'split', 'temporal_stride_std']
     for name in names if identity.ndim == 3 else []:
         found[name] = (getattr(identity, name), getattr(backbone, name))
@@ -334,13 +337,12 @@ def _check_head_dim(found: Found, backbone: Any, stated: int | None) -> None:
         return
     if known is None:
         hint = head_dim_hint(found.identity)
-        print_log(
+        tell(
             f'{name} is not in the catalogue, and head_dim can not be '
             f'seen in weights: check that it was trained with {head_dim=}, '
             f'and say so by head_dim={head_dim} in init_cfg'
             + (f' (known files: {hint})' if hint else ''),
-            logger='current',
-            level=logging.WARNING,
+            logging.WARNING,
         )
     elif known != head_dim:
         raise ValueError(

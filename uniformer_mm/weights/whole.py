@@ -15,6 +15,7 @@ from uniformer_mm.models.form import MARK
 from uniformer_mm.weights.convert import convert
 from uniformer_mm.weights.fetch import fetch
 from uniformer_mm.weights.files import WeightFile, read_weights
+from uniformer_mm.weights.messages import tell
 from uniformer_mm.weights.reading import listed
 from uniformer_mm.weights.zoo import ZooEntry, entry_of
 
@@ -113,8 +114,6 @@ def _converted(
     Raises:
         ValueError: It is no UniFormer of this task, nor like ``own``.
     """
-    from mmengine.logging import print_log
-
     file = found.file
     try:
         state, report = convert(file.state, task)
@@ -127,17 +126,13 @@ def _converted(
             f'{listed(unknown) or "nothing"}; and it is no official file for '
             f'{task}: {error}'
         ) from error
-    print_log(
-        f'{file.path.name} ({file.origin}): {report.summary()}',
-        logger='current',
-    )
+    tell(f'{file.path.name} ({file.origin}): {report.summary()}')
     if found.head_dim is None:
-        print_log(
+        tell(
             f'{file.path.name} is not in the catalogue, and head_dim can not '
             'be seen in weights: check that the config has the one it was '
             'trained with',
-            logger='current',
-            level=logging.WARNING,
+            logging.WARNING,
         )
     return state
 

@@ -40,6 +40,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from uniformer_mm.weights.identity import Identity
+from uniformer_mm.weights.messages import tell
 
 __all__ = [
     'ZOO',
@@ -249,13 +250,10 @@ def entry_of(name: str, path: Path) -> ZooEntry | None:
     entry = find_entry(name, digest) or find_entry(path.name, digest)
     namesake = None if entry else find_entry(path.name)
     if namesake:
-        from mmengine.logging import print_log
-
-        print_log(
+        tell(
             f'{path.name} has the name of {namesake.name} but not its sha256: '
             'it is taken for an unknown file',
-            logger='current',
-            level=logging.WARNING,
+            logging.WARNING,
         )
     return entry
 

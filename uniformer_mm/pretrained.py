@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 from torch import Tensor
 
-from uniformer_mm.backbones.uniformer import (
+from uniformer_mm.deployed import deploy
+from uniformer_mm.models import (
     UniFormer,
     UniFormerClassifier,
     UniFormerLight,
 )
-from uniformer_mm.deployed import deploy
-from uniformer_mm.models.specs import ARCHS
 from uniformer_mm.weights.identity import HEADS
 from uniformer_mm.weights.load import Found, find_weights, load_backbone
+from uniformer_mm.weights.settings import BACKBONE_SETTINGS, settings_in
 
 __all__ = ['from_pretrained']
 
@@ -39,7 +39,8 @@ def from_pretrained(
 
     Args:
         source (str | PathLike): A name of the catalogue (``uniformer-mm
-            weights``), a path, a URL or ``hf-hub:OWNER/NAME``.
+            weights``), a path, a URL or ``hf-hub:OWNER/NAME``; also a folder
+            that ``save_pretrained`` wrote.
         model_type (type | None): ``UniFormer``, ``UniFormerLight``,
             ``UniFormerClassifier`` or a class below them. Defaults to None:
             the backbone that the file is of.
@@ -48,7 +49,8 @@ def from_pretrained(
             catalogue's, else the arch's own, of which a warning tells.
         ema (bool | None): As in ``load_backbone``. Defaults to None.
         **arguments (Any): Further ones of the class, such as ``attention`` or
-            ``out_indices``, and of ``load_backbone``. What the file tells
+            ``out_indices``, and of ``load_backbone``; by default those that
+            ``save_pretrained`` kept in the file. What the weights tell
             (arch, ``ndim``, ``in_channels``, ``split``, stem, gains, classes,
             whether it is deployed) need not be given; ``ndim=3`` inflates
             image weights.
@@ -70,7 +72,9 @@ def from_pretrained(
         )
     found = find_weights(source, ema=ema)
     kind = (UniFormer, UniFormerLight)[found.identity.spec.light]
-    model_type = model_type or kind
+    if model_type is None:
+        # The registered class, where MMEngine is installed.
+        model_type = getattr(import_module('uniformer_mm'), kind.__name__)
     classifies = issubclass(model_type, UniFormerClassifier)
     if not classifies and not issubclass(model_type, kind):
         raise ValueError(
@@ -79,7 +83,12 @@ def from_pretrained(
             f'{model_type.__name__}'
         )
     loading = {k: arguments.pop(k) for k in LOADING if k in arguments}
-    arguments = {**_architecture(found, head_dim), **arguments}
+    file = found.file
+    arguments = {
+        **found.architecture(head_dim),
+        **settings_in(file.meta, file.path.name, BACKBONE_SETTINGS),
+        **arguments,
+    }
     model: Any
     if classifies:
         heads = _heads(found)
@@ -99,37 +108,6 @@ def from_pretrained(
     # The weights are there: no ``init_weights`` shall start them anew.
     model.is_init = backbone.is_init = True
     return model.eval()
-
-
-def _architecture(found: Found, head_dim: int | None) -> dict[str, Any]:
-    """Arguments of a backbone that the file and the catalogue tell.
-
-    Raises:
-        ValueError: Nobody tells ``head_dim``.
-    """
-    identity, entry = found.identity, found.entry
-    name = entry.arch if entry else next(iter(identity.archs), None)
-    head_dim = found.head_dim or head_dim
-    if name is None and head_dim is None:
-        raise ValueError(
-            f'{found.file.path.name} is of no known variant, and head_dim can '
-            'not be seen in weights: pass head_dim=, the channels per head '
-            'that it was trained with'
-        )
-    spec = ARCHS[name] if name else identity.spec
-    changes: dict[str, Any] = {}
-    if head_dim not in (None, spec.head_dim):
-        changes['head_dim'] = head_dim
-    gains = identity.spec.layer_scale
-    if [gain > 0 for gain in gains] != [gain > 0 for gain in spec.layer_scale]:
-        changes['layer_scale'] = gains
-    told: dict[str, Any] = {
-        'arch': replace(spec, params=None, **changes) if changes else spec,
-        'ndim': identity.ndim,
-        'in_channels': identity.in_channels,
-    }
-    flags = ('split', 'temporal_stride_std')
-    return told | {flag: True for flag in flags if getattr(identity, flag)}
 
 
 def _heads(found: Found) -> dict[str, Tensor]:
