@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from uniformer_mm.backbones.pretrained import from_pretrained
     from uniformer_mm.deployed import deploy
+    from uniformer_mm.exporting.export import export
     from uniformer_mm.predict.loading import load
     from uniformer_mm.swap import swap_backbone
     from uniformer_mm.weights.load import load_backbone
@@ -40,6 +41,7 @@ __all__ = [
     'UniFormerLight',
     '__version__',
     'deploy',
+    'export',
     'from_pretrained',
     'load',
     'load_backbone',
@@ -48,6 +50,7 @@ __all__ = [
 # What is not loaded with the package -> where it is.
 _LATER = {
     'deploy': 'uniformer_mm.deployed',
+    'export': 'uniformer_mm.exporting.export',
     'from_pretrained': 'uniformer_mm.backbones.pretrained',
     'load': 'uniformer_mm.predict.loading',
     'load_backbone': 'uniformer_mm.weights.load',

@@ -55,6 +55,11 @@ EXTRAS: Mapping[str, str] = {
     'safetensors': 'weights',
     'huggingface_hub': 'hub',
     'supervision': 'supervision',
+    'onnx': 'export',
+    'onnxruntime': 'export',
+    'onnxscript': 'export',
+    'openvino': 'openvino',
+    'nncf': 'openvino',
     **{
         package.module: undeclared.EXTRA
         for package in undeclared.UNDECLARED
