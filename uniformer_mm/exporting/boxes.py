@@ -11,7 +11,9 @@ from torch import Tensor
 __all__ = ['best', 'decode', 'gather']
 
 
-def decode(coder: Any, boxes: Tensor, deltas: Tensor, h: int, w: int) -> Tensor:
+def decode(
+    coder: Any, boxes: Tensor, deltas: Tensor, h: int, w: int
+) -> Tensor:
     """Move and scale boxes, and clip them to a picture.
 
     Args:

@@ -69,13 +69,13 @@ class DetectorNetwork(nn.Module):
         head: Any = self.model.rpn_head
         config = self.model.test_cfg.rpn
         all_scores, all_boxes = [], []
-        for i, (logits, deltas) in enumerate(
-            zip(*head(feats), strict=True)
-        ):
+        for i, (logits, deltas) in enumerate(zip(*head(feats), strict=True)):
             # (N, A, H, W) -> (N, L)
             scores = logits.permute(0, 2, 3, 1).flatten(1).sigmoid()
             # (N, A * 4, H, W) -> (N, L, 4)
-            deltas = deltas.permute(0, 2, 3, 1).flatten(1).unflatten(1, (-1, 4))
+            deltas = (
+                deltas.permute(0, 2, 3, 1).flatten(1).unflatten(1, (-1, 4))
+            )
             anchors = _anchors(head.prior_generator, i, logits)
             # So that there are always enough to take the best of.
             scores = F.pad(scores, (0, config.nms_pre), value=NONE)
@@ -131,9 +131,7 @@ class DetectorNetwork(nn.Module):
         outputs = []
         for name, filler, shape in fields:
             dtype = torch.int64 if name == 'labels' else x.dtype
-            full = torch.full(
-                (len(x), number, *shape), filler, dtype=dtype
-            )
+            full = torch.full((len(x), number, *shape), filler, dtype=dtype)
             for row, each in zip(full, found, strict=True):
                 row[: len(each)] = each[name]
             outputs.append(full)

@@ -27,7 +27,7 @@ from uniformer_mm.checks import (
 from uniformer_mm.configs import find_config
 from uniformer_mm.deployed import deploy
 from uniformer_mm.exporting.detector import DetectorNetwork
-from uniformer_mm.exporting.graph import MIN_SIDE, program_of
+from uniformer_mm.exporting.graph import EXAMPLE_SIDE, MIN_SIDE, program_of
 from uniformer_mm.exporting.latency import measure
 from uniformer_mm.exporting.make_card import make_card
 from uniformer_mm.exporting.networks import (
@@ -37,8 +37,8 @@ from uniformer_mm.exporting.networks import (
     RecognizerNetwork,
     SegmentorNetwork,
 )
+from uniformer_mm.exporting.open_sizes import open_sizes
 from uniformer_mm.exporting.parity import LIMITS, Report, compare, inputs_of
-from uniformer_mm.exporting.pooling import replace_pools
 from uniformer_mm.exporting.quantize_onnx import quantize_onnx
 from uniformer_mm.exporting.write_onnx import write_onnx
 from uniformer_mm.exporting.write_openvino import write_openvino
@@ -89,7 +89,7 @@ def export(
     config: PathLike | Config,
     weights: PathLike,
     *,
-    format: str = 'onnx',
+    format: str = 'onnx',  # noqa: A002 (what the command calls it)
     out: PathLike | None = None,
     backbone: bool = False,
     size: Sequence[int] | None = None,
@@ -117,7 +117,7 @@ def export(
             weights, in the working folder.
         backbone (bool): Export the backbone alone. Defaults to False.
         size (Sequence[int] | None): Height and width that the graph is made
-            with, >= 64 px. Defaults to None: those that the test pipeline
+            with, >= 32 px. Defaults to None: those that the test pipeline
             gives a picture of 480 x 640.
         fixed_size (bool): The file takes that size alone; batches stay free.
             Defaults to False. Pose always has one size, that of its codec.
@@ -163,8 +163,10 @@ def export(
         _check_size(size)
     target = None if out is None else _target(Path(out).expanduser(), format)
 
-    config = copy.deepcopy(config) if isinstance(config, Config) else (
-        Config.fromfile(find_config(config))
+    config = (
+        copy.deepcopy(config)
+        if isinstance(config, Config)
+        else (Config.fromfile(find_config(config)))
     )
     predictor = load(
         _task_of(config),
@@ -182,7 +184,7 @@ def export(
     kind = BackboneNetwork if backbone else NETWORKS[predictor.task]
     network = kind(_prepared(model))
     seen = _inputs(predictor, pictures)
-    example = _example(predictor, network, size)
+    example = _example(predictor, network, size, dynamic=not fixed_size)
     card = make_card(
         predictor.host,
         predictor.legend,
@@ -193,6 +195,7 @@ def export(
     limits = LIMITS[precision]
     report = Report(
         target.name,
+        card.task,
         format,
         precision,
         limits[0] if tolerance is None else tolerance,
@@ -232,25 +235,25 @@ def _write(
     example: Tensor,
     card: Card,
     path: Path,
-    format: str,
+    kind: str,
     pictures: Sequence[Tensor],
     dynamic: bool,
 ) -> None:
     """Write the file of a format."""
-    if format == 'torchscript':
+    if kind == 'torchscript':
         write_script(network, example, card, path)
         return
     program = program_of(network, example, dynamic=dynamic)
-    if format == 'exported-program':
+    if kind == 'exported-program':
         write_program(program, card, path)
         return
-    if format == 'onnx' and card.precision == 'fp32':
+    if kind == 'onnx' and card.precision == 'fp32':
         write_onnx(program, card, path)
         return
     with tempfile.TemporaryDirectory() as folder:
         onnx = Path(folder, 'model.onnx')
         write_onnx(program, card, onnx)
-        if format == 'onnx':
+        if kind == 'onnx':
             quantize_onnx(onnx, path, pictures)
         else:
             write_openvino(onnx, card, path, pictures)
@@ -268,7 +271,7 @@ def _task_of(config: Config) -> str:
 def _prepared(model: Any) -> Any:
     """Return a copy of a host's model in the form that exports best."""
     model = copy.deepcopy(model)
-    replace_pools(model)
+    open_sizes(model)
     backbone = getattr(model, 'backbone', None)
     ours = isinstance(backbone, (UniFormer, UniFormerLight))
     return deploy(model) if ours and not backbone.deployed else model
@@ -283,7 +286,11 @@ def _inputs(predictor: Predictor, pictures: Any) -> list[Tensor]:
 
 
 def _example(
-    predictor: Predictor, network: Network, size: Sequence[int] | None
+    predictor: Predictor,
+    network: Network,
+    size: Sequence[int] | None,
+    *,
+    dynamic: bool,
 ) -> Tensor:
     """Return noise, two as a batch, of the size that a file is made with."""
     shape: tuple[int, ...] = (480, 640, 3)
@@ -299,6 +306,8 @@ def _example(
                 f'for, got {list(size)}'
             )
         axes[-2:] = size
+    elif dynamic and network.dynamic:
+        axes[-2:] = [max(side, EXAMPLE_SIDE) for side in axes[-2:]]
     generator = torch.Generator().manual_seed(1)
     return torch.randn((2, *axes), generator=generator)
 
@@ -311,11 +320,10 @@ def _check_size(size: Sequence[int]) -> None:
         check_int('size', side, MIN_SIDE)
 
 
-def _target(path: Path, format: str) -> Path:
-    if path.suffix != SUFFIXES[format]:
+def _target(path: Path, kind: str) -> Path:
+    if path.suffix != SUFFIXES[kind]:
         raise ValueError(
-            f'out must end in {SUFFIXES[format]!r} for {format}, got '
-            f'{path.name!r}'
+            f'out must end in {SUFFIXES[kind]!r} for {kind}, got {path.name!r}'
         )
     if not path.parent.is_dir():
         raise FileNotFoundError(f'no folder {path.parent} for {path.name}')

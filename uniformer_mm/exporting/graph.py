@@ -12,9 +12,10 @@ from torch.export import Dim, ExportedProgram
 
 from uniformer_mm.exporting.networks import Network
 
-__all__ = ['MIN_SIDE', 'program_of']
+__all__ = ['EXAMPLE_SIDE', 'MIN_SIDE', 'program_of']
 
-MIN_SIDE = 64  # px; the last stage has 2 x 2 tokens then: 1 would be constant
+MIN_SIDE = 32  # px, as the backbones
+EXAMPLE_SIDE = 64  # px, at least: a map of one token has a constant side
 
 
 def program_of(

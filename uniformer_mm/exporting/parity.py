@@ -23,9 +23,9 @@ LIMITS: Mapping[str, tuple[float, float]] = {
 }
 """Precision -> the largest relative error, and the least agreement."""
 
-# Odd sides and batches; below one window of 14 tokens (224 px), across its
-# edge on one side, and above on both.
-SIZES = ((97, 131), (65, 257), (241, 305))
+# Odd sides; below one window of 14 tokens (224 px), across its edge on one
+# side, and above it on both.
+SIZES = ((97, 131), (64, 257), (241, 305))
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Report:
 
     Attributes:
         file (str): Name of the file.
+        task (str): That of the file's card.
         format (str): A key of ``SUFFIXES``.
         precision (str): 'fp32', 'bf16' or 'int8'.
         tolerance (float): The largest relative error that is let pass.
@@ -64,6 +65,7 @@ class Report:
     """
 
     file: str
+    task: str
     format: str
     precision: str
     tolerance: float
@@ -78,7 +80,7 @@ class Report:
 
     @property
     def agreement(self) -> float | None:
-        """Share of labels that are the same; None of backbones."""
+        """Share of labels that are the same; None where there are none."""
         compared = sum(case.compared for case in self.cases)
         agreed = sum(case.agreed for case in self.cases)
         return agreed / compared if compared else None
@@ -94,7 +96,13 @@ class Report:
                 f'{self.tolerance:.0e}'
             )
         agreement = self.agreement
-        if agreement is not None and agreement < self.least_agreement:
+        if self.task == 'backbone':
+            return found
+        if agreement is None:
+            found.append(
+                'nothing was found that could be compared: give pictures'
+            )
+        elif agreement < self.least_agreement:
             found.append(
                 f'{agreement:.2%} of the labels agree, not '
                 f'{self.least_agreement:.0%}'

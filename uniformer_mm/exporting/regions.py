@@ -180,7 +180,9 @@ def _check(roi_head: Any) -> None:
         refuse(roi_head, 'the whole')
     for head in _stages(roi_head.bbox_head):
         kind = type(head)
-        plain = kind._predict_by_feat_single is BBoxHead._predict_by_feat_single
+        plain = (
+            kind._predict_by_feat_single is BBoxHead._predict_by_feat_single
+        )
         if not plain or head.custom_activation or not head.with_reg:
             refuse(roi_head, f'the head {kind.__name__}')
         if type(head.bbox_coder) is not DeltaXYWHBBoxCoder:

@@ -40,9 +40,10 @@ def write_onnx(program: ExportedProgram, card: Card, path: Path) -> None:
             verbose=False,
         )
     except Exception as error:  # the exporter's own classes
-        lines = str(error).strip().splitlines()
+        # Its message is a page of advice; the reason is what it came from.
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
         raise ValueError(
-            f'torch.onnx can not write this model: {lines[-1]}'
+            f'torch.onnx can not write this model: {reason}'
         ) from error
     for key, value in card.to_texts().items():
         written.model.metadata_props[f'{NAME}.{key}'] = value

@@ -96,16 +96,20 @@ def _detector(model: Any, session: Session) -> None:
             boxes = one['boxes']
             result = InstanceData(scores=one['scores'], labels=one['labels'])
             if masks:
-                result.masks = head._predict_by_feat_single(
-                    one['masks'][:, None],
-                    boxes,  # rescaled there, in place
-                    one['labels'],
-                    sample.metainfo,
-                    model.roi_head.test_cfg,
-                    rescale=rescale,
-                    activate_map=True,
-                ) if len(boxes) else torch.zeros(
-                    0, *sample.ori_shape[:2], dtype=torch.bool
+                result.masks = (
+                    head._predict_by_feat_single(
+                        one['masks'][:, None],
+                        boxes,  # rescaled there, in place
+                        one['labels'],
+                        sample.metainfo,
+                        model.roi_head.test_cfg,
+                        rescale=rescale,
+                        activate_map=True,
+                    )
+                    if len(boxes)
+                    else torch.zeros(
+                        0, *sample.ori_shape[:2], dtype=torch.bool
+                    )
                 )
             elif rescale:
                 scale = boxes.new_tensor(sample.metainfo['scale_factor'])
@@ -118,7 +122,7 @@ def _detector(model: Any, session: Session) -> None:
 
 
 def _segmentor(model: Any, session: Session) -> None:
-    def encode_decode(inputs: Tensor, metas: Sequence[Any]) -> Tensor:
+    def encode_decode(inputs: Tensor, _: Sequence[Any]) -> Tensor:
         return session(inputs)['logits']
 
     model.encode_decode = encode_decode

@@ -38,10 +38,10 @@ class Session:
     """
 
     def __init__(
-        self, path: Path, format: str, texts: Mapping[str, str], run: Run
+        self, path: Path, kind: str, texts: Mapping[str, str], run: Run
     ) -> None:
         self.path = path
-        self.format = format
+        self.format = kind
         self.card = Card.from_texts(texts, path.name)
         self._run = run
 
@@ -51,9 +51,19 @@ class Session:
         Args:
             x: As the model takes it: float32, normalised, (N, C, H, W), clips
                 (N, C, T, H, W).
+
+        Raises:
+            ValueError: The runtime refuses the input; the message has why.
         """
-        with torch.no_grad():
-            values = self._run(x.contiguous())
+        try:
+            with torch.no_grad():
+                values = self._run(x.contiguous())
+        except Exception as error:  # each runtime has classes of its own
+            lines = str(error).strip().splitlines() or ['']
+            raise ValueError(
+                f'{self.path.name} does not run on an input of '
+                f'{tuple(x.shape)}: {type(error).__name__} {lines[-1]}'
+            ) from error
         return dict(zip(self.card.outputs, values, strict=True))
 
 
@@ -122,7 +132,7 @@ def _open_onnx(path: Path, where: str) -> tuple[dict[str, str], Run]:
     return {k.removeprefix(f'{NAME}.'): v for k, v in texts.items()}, run
 
 
-def _open_openvino(path: Path, where: str) -> tuple[dict[str, str], Run]:
+def _open_openvino(path: Path, _: str) -> tuple[dict[str, str], Run]:
     openvino = import_extra('openvino')
     core = openvino.Core()
     try:
@@ -131,10 +141,14 @@ def _open_openvino(path: Path, where: str) -> tuple[dict[str, str], Run]:
         raise ValueError(
             f'{path.name} is no OpenVINO file that runs: {error}'
         ) from error
-    texts = {
-        key: value.astype(str)
-        for key, value in model.get_rt_info([NAME]).value.items()
-    } if model.has_rt_info([NAME]) else {}
+    texts = (
+        {
+            key: value.astype(str)
+            for key, value in model.get_rt_info([NAME]).value.items()
+        }
+        if model.has_rt_info([NAME])
+        else {}
+    )
     # On CPUs that have it, OpenVINO takes bf16 by itself.
     bf16 = texts.get('precision') == '"bf16"'
     compiled = core.compile_model(
@@ -157,7 +171,7 @@ def _open_openvino(path: Path, where: str) -> tuple[dict[str, str], Run]:
     return texts, run
 
 
-def _open_program(path: Path, where: str) -> tuple[dict[str, str], Run]:
+def _open_program(path: Path, _: str) -> tuple[dict[str, str], Run]:
     files = {NAME: ''}
     try:
         program = torch.export.load(path, extra_files=files)
@@ -168,7 +182,7 @@ def _open_program(path: Path, where: str) -> tuple[dict[str, str], Run]:
     return _texts(files), _listed(program.module())
 
 
-def _open_script(path: Path, where: str) -> tuple[dict[str, str], Run]:
+def _open_script(path: Path, _: str) -> tuple[dict[str, str], Run]:
     files = {NAME: ''}
     try:
         module = torch.jit.load(str(path), _extra_files=files)
