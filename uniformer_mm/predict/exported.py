@@ -60,7 +60,8 @@ class ExportedModel(HostModel):
         self.host = TASK_HOSTS[task]
         import_extra(self.host)
         meta = {'cfg': card.config, 'dataset_meta': card.dataset_meta}
-        found = ModelFile(WeightFile(path, {}, 'exported', meta), None)
+        file = WeightFile(path, {}, 'exported', meta, checked=False)
+        found = ModelFile(file, None)
         self.config = read_config(task, config, found)
         # The runtime has a device of its own.
         self.device = torch.device('cpu')

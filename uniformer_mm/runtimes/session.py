@@ -141,14 +141,8 @@ def _open_openvino(path: Path, _: str) -> tuple[dict[str, str], Run]:
         raise ValueError(
             f'{path.name} is no OpenVINO file that runs: {error}'
         ) from error
-    texts = (
-        {
-            key: value.astype(str)
-            for key, value in model.get_rt_info([NAME]).value.items()
-        }
-        if model.has_rt_info([NAME])
-        else {}
-    )
+    there = model.has_rt_info([NAME])
+    texts: dict[str, str] = model.get_rt_info([NAME]).value if there else {}
     # On CPUs that have it, OpenVINO takes bf16 by itself.
     bf16 = texts.get('precision') == '"bf16"'
     compiled = core.compile_model(
