@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-import torch.fx.experimental._config as settings
 from torch import Tensor
 from torch.export import Dim, ExportedProgram
+from torch.fx.experimental import _config
 
 from uniformer_mm.exporting.networks import Network
 
@@ -40,6 +40,7 @@ def program_of(
         'prefer_deferred_runtime_asserts_over_guards': True,
     }
     # A small map is one window, and one is no constant to torch then.
+    settings: Any = _config
     oblivious = settings.patch(backed_size_oblivious=True)
     try:
         with oblivious, torch.no_grad():

@@ -83,7 +83,7 @@ def open_sizes(model: nn.Module) -> None:
 
 def _stand_in(layer: Any) -> nn.Module | None:
     if type(layer) is nn.AdaptiveAvgPool2d:
-        size = layer.output_size
+        size: Any = layer.output_size
         pair = size if isinstance(size, tuple) else (size, size)
         # What is pooled to 1 x 1 is a mean, for exporters too.
         if None not in pair and pair != (1, 1):

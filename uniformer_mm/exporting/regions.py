@@ -113,7 +113,7 @@ class Regions:
         # (N * K, C, H, W) -> (N, K, C, H * W) -> (N, K, H, W)
         size = mean.shape[2:]
         mean = mean.flatten(2).unflatten(0, labels.shape)
-        return _of(mean, labels.clamp(min=0)).unflatten(2, size)
+        return _of(mean, labels.clamp(min=0)).view(*labels.shape, *size)
 
 
 def extract(

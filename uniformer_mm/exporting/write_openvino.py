@@ -38,6 +38,12 @@ def write_openvino(
             data,
             model_type=nncf.ModelType.TRANSFORMER,
             subset_size=len(pictures),
+            # It compares channels of pictures that must be of one size then.
+            advanced_parameters=nncf.AdvancedQuantizationParameters(
+                smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(
+                    convolution=-1, matmul=-1
+                )
+            ),
         )
     for key, value in card.to_texts().items():
         model.set_rt_info(value, [NAME, key])

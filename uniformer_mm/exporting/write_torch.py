@@ -32,7 +32,9 @@ def write_script(
     try:
         with torch.no_grad():
             # What it would check, the report checks, at other sizes too.
-            traced = torch.jit.trace(network, example, check_trace=False)
+            traced = torch.jit.trace(  # type: ignore[no-untyped-call]
+                network, example, check_trace=False
+            )
     except Exception as error:  # torch raises many kinds
         raise ValueError(
             'torch.jit can not trace this model: '
