@@ -59,6 +59,7 @@ PRECISIONS = {
 """Precision -> formats that can have it."""
 
 NETWORKS: dict[str, Any] = {
+    'backbone': BackboneNetwork,
     'detection': DetectorNetwork,
     'segmentation': SegmentorNetwork,
     'pose': EstimatorNetwork,
@@ -181,14 +182,15 @@ def export(
         stem = predictor.host.weights.stem
         target = Path(stem + SUFFIXES[format])
     model = predictor.module
-    kind = BackboneNetwork if backbone else NETWORKS[predictor.task]
+    task = 'backbone' if backbone else predictor.task
+    kind = NETWORKS[task]
     network = kind(_prepared(model))
     seen = _inputs(predictor, pictures)
     example = _example(predictor, network, size, dynamic=not fixed_size)
     card = make_card(
         predictor.host,
         predictor.legend,
-        task='backbone' if backbone else predictor.task,
+        task=task,
         outputs=network.outputs,
         precision=precision,
     )
@@ -272,7 +274,7 @@ def _prepared(model: Any) -> Any:
     """Return a copy of a host's model in the form that exports best."""
     model = copy.deepcopy(model)
     open_sizes(model)
-    backbone = getattr(model, 'backbone', None)
+    backbone: Any = getattr(model, 'backbone', None)
     ours = isinstance(backbone, (UniFormer, UniFormerLight))
     return deploy(model) if ours and not backbone.deployed else model
 

@@ -30,8 +30,9 @@ def quantize_onnx(
         ImportError: onnxruntime is missing.
     """
     tools = import_extra('onnxruntime.quantization')
+    base: Any = tools.CalibrationDataReader
 
-    class Reader(tools.CalibrationDataReader):  # type: ignore[misc]
+    class Reader(base):
         def __init__(self) -> None:
             self.left: Iterator[Tensor] = iter(pictures)
 

@@ -143,7 +143,9 @@ def _recognizer(model: Any, session: Session) -> None:
         if type(model).__name__ == 'Recognizer3D':
             inputs = inputs.flatten(0, 1)  # clips and crops of each video
         views = (model.test_cfg or {}).get('max_testing_views') or len(inputs)
-        parts = [session(part)['scores'] for part in inputs.split(views)]
+        parts = [
+            session(part)['scores'] for part in torch.split(inputs, views)
+        ]
         return torch.cat(parts), {}
 
     model.extract_feat = extract_feat

@@ -179,7 +179,9 @@ def _open_program(path: Path, _: str) -> tuple[dict[str, str], Run]:
 def _open_script(path: Path, _: str) -> tuple[dict[str, str], Run]:
     files = {NAME: ''}
     try:
-        module = torch.jit.load(str(path), _extra_files=files)
+        module = torch.jit.load(  # type: ignore[no-untyped-call]
+            str(path), _extra_files=files
+        )
     except (RuntimeError, ValueError) as error:
         raise ValueError(
             f'{path.name} is no TorchScript file that runs: {error}'
