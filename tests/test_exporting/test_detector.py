@@ -49,6 +49,7 @@ def detector(name: str, **changes: Any) -> Any:
             {
                 'roi_head.bbox_head.reg_class_agnostic': True,
                 'roi_head.mask_head.class_agnostic': True,
+                'test_cfg.rcnn.nms.class_agnostic': True,
             },
         ),
     ],
@@ -92,6 +93,11 @@ def test_gives_nothing_where_nothing_is_found() -> None:
             'mask-rcnn_uniformer-s-h14_1x_coco',
             {'test_cfg.rcnn.nms.type': 'soft_nms'},
             'soft_nms',
+        ),
+        (
+            'mask-rcnn_uniformer-s-h14_1x_coco',
+            {'test_cfg.rpn.nms.max_num': 100},
+            'max_num',
         ),
         (
             'mask-rcnn_uniformer-s-h14_1x_coco',

@@ -60,6 +60,7 @@ def test_a_segmentor(host_test: Get, tmp_path: Path) -> None:
             assert np.mean(result.label_map == labels.numpy()) > 0.999
 
 
+@pytest.mark.slow
 def test_a_detector(host_test: Get, sure: Path, tmp_path: Path) -> None:
     test = host_test('detection')
     out = tmp_path / 'model.onnx'
@@ -109,8 +110,10 @@ def test_a_recognizer(host_test: Get, tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize('kind', list(SUFFIXES))
-def test_backbones_in_every_format(
+@pytest.mark.parametrize(
+    'kind', ['openvino', 'exported-program', 'torchscript']
+)
+def test_backbones_in_other_formats(
     host_test: Get, tmp_path: Path, kind: str
 ) -> None:
     if kind == 'openvino':
@@ -135,7 +138,9 @@ def test_backbones_in_every_format(
         load('segmentation', weights=out)
 
 
-@pytest.mark.parametrize('kind', ['onnx', 'openvino'])
+@pytest.mark.parametrize(
+    'kind', ['onnx', pytest.param('openvino', marks=pytest.mark.slow)]
+)
 def test_int8(host_test: Get, tmp_path: Path, kind: str) -> None:
     if kind == 'openvino':
         pytest.importorskip('nncf')

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from uniformer_mm.exporting.boxes import best, decode, gather
 from uniformer_mm.exporting.networks import refuse
-from uniformer_mm.exporting.regions import Regions
+from uniformer_mm.exporting.regions import Regions, check_nms
 from uniformer_mm.runtimes.nms import suppress
 
 __all__ = ['DetectorNetwork']
@@ -197,5 +197,4 @@ def _check(model: Any) -> None:
     exactly(head.bbox_coder, task_modules.DeltaXYWHBBoxCoder)
     if not head.use_sigmoid_cls:
         refuse(model, 'the softmax of the proposals')
-    if model.test_cfg.rpn.nms.type != 'nms':
-        refuse(model, model.test_cfg.rpn.nms.type)
+    check_nms(model, model.test_cfg.rpn.nms)

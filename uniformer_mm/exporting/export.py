@@ -186,6 +186,8 @@ def export(
     kind = NETWORKS[task]
     network = kind(_prepared(model))
     seen = _inputs(predictor, pictures)
+    if pictures is not None and not seen:
+        raise ValueError(f'pictures must be one or more, got {pictures!r}')
     example = _example(predictor, network, size, dynamic=not fixed_size)
     card = make_card(
         predictor.host,

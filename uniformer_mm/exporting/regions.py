@@ -11,7 +11,7 @@ from uniformer_mm.exporting.boxes import best, decode, gather
 from uniformer_mm.exporting.networks import refuse
 from uniformer_mm.runtimes.nms import suppress
 
-__all__ = ['Regions']
+__all__ = ['Regions', 'check_nms']
 
 
 class Regions:
@@ -79,18 +79,23 @@ class Regions:
     def select(
         self, boxes: Tensor, scores: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Suppress in each class, and take the best of all classes."""
+        """Suppress in each class, or in all, and take the best."""
         classes = scores.shape[2]
         boxes = boxes.expand(-1, -1, classes, -1)
-        kept = suppress(
-            # (N, P, C, 4) -> (N * C, P, 4)
-            boxes.transpose(1, 2).flatten(0, 1),
-            scores.transpose(1, 2).flatten(0, 1),
-            self.config.nms.iou_threshold,
-            self.config.score_thr,
-        )
-        # (N * C, P) -> (N, P, C)
-        kept = kept.view(-1, classes, scores.shape[1]).transpose(1, 2)
+        limits = (self.config.nms.iou_threshold, self.config.score_thr)
+        if self.config.nms.get('class_agnostic'):
+            # (N, P, C, 4) -> (N, P * C, 4)
+            kept = suppress(boxes.flatten(1, 2), scores.flatten(1), *limits)
+            kept = kept.view(scores.shape)
+        else:
+            kept = suppress(
+                # (N, P, C, 4) -> (N * C, P, 4)
+                boxes.transpose(1, 2).flatten(0, 1),
+                scores.transpose(1, 2).flatten(0, 1),
+                *limits,
+            )
+            # (N * C, P) -> (N, P, C)
+            kept = kept.view(-1, classes, scores.shape[1]).transpose(1, 2)
         # One score is kept for both, so that what is left out comes last.
         scores = scores.where(kept, 0.0).flatten(1)
         scores, places = best(scores, self.config.max_per_img)
@@ -151,6 +156,20 @@ def extract(
     return total
 
 
+def check_nms(owner: Any, settings: Any, *more: str) -> None:
+    """Refuse settings of mmcv's suppression that change what it gives.
+
+    Args:
+        owner: Whose they are.
+        settings: The dict in the config.
+        more: Names of those that are computed beyond the threshold.
+    """
+    # From so many boxes on mmcv takes one class at a time: no other result.
+    known = {'type', 'iou_threshold', 'split_thr', *more}
+    if settings.type != 'nms' or set(settings) - known:
+        refuse(owner, f'nms={dict(settings)}')
+
+
 def _of(values: Tensor, labels: Tensor) -> Tensor:
     """Take values (N, P, C, D) of the classes (N, P) -> (N, P, D)."""
     if values.shape[2] == 1:  # one for all classes
@@ -197,5 +216,4 @@ def _check(roi_head: Any) -> None:
     for extractor in extractors:
         if type(extractor) is not SingleRoIExtractor:
             refuse(roi_head, type(extractor).__name__)
-    if roi_head.test_cfg.nms.type != 'nms':
-        refuse(roi_head, roi_head.test_cfg.nms.type)
+    check_nms(roi_head, roi_head.test_cfg.nms, 'class_agnostic')

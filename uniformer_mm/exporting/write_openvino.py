@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from uniformer_mm.hosts import import_extra
@@ -32,20 +33,23 @@ def write_openvino(
     model: Any = openvino.convert_model(onnx)
     if card.precision == 'int8':
         nncf = import_extra('nncf')
-        data = nncf.Dataset([picture.numpy() for picture in pictures])
+        data = nncf.Dataset([x.numpy() for x in _of_one_size(pictures)])
         model = nncf.quantize(
             model,
             data,
             model_type=nncf.ModelType.TRANSFORMER,
             subset_size=len(pictures),
-            # It compares channels of pictures that must be of one size then.
-            advanced_parameters=nncf.AdvancedQuantizationParameters(
-                smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(
-                    convolution=-1, matmul=-1
-                )
-            ),
         )
     for key, value in card.to_texts().items():
         model.set_rt_info(value, [NAME, key])
     # Otherwise weights are fp16 in the file.
     openvino.save_model(model, path, compress_to_fp16=False)
+
+
+def _of_one_size(pictures: Sequence[Tensor]) -> list[Tensor]:
+    """Resize all to the first: NNCF keeps statistics of single places."""
+    size = pictures[0].shape[2:]
+    return [
+        picture if picture.shape[2:] == size else F.interpolate(picture, size)
+        for picture in pictures
+    ]
