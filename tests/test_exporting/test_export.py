@@ -208,6 +208,11 @@ def test_arguments(settings: dict[str, Any], message: str) -> None:
         export('segmentation/uniformer_fpn_toy', 'none.pth', **settings)
 
 
+def test_an_exported_file_is_not_exported_again() -> None:
+    with pytest.raises(ValueError, match=r'x\.onnx is exported'):
+        export('segmentation/uniformer_fpn_toy', 'x.onnx')
+
+
 def test_predict_refuses_what_the_file_has_settled(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match='precision and ema are of the expo'):
         load('pose', weights=tmp_path / 'x.onnx', precision='bf16')

@@ -8,12 +8,9 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from mmengine import Config
 from torch import Tensor
 
@@ -27,26 +24,30 @@ from uniformer_mm.checks import (
 from uniformer_mm.configs import find_config
 from uniformer_mm.deployed import deploy
 from uniformer_mm.exporting.detector import DetectorNetwork
-from uniformer_mm.exporting.graph import EXAMPLE_SIDE, MIN_SIDE, program_of
+from uniformer_mm.exporting.graph import MIN_SIDE, program_of
+from uniformer_mm.exporting.inputs import (
+    example_of,
+    noise_like,
+    pictures_of,
+)
 from uniformer_mm.exporting.latency import measure
 from uniformer_mm.exporting.make_card import make_card
 from uniformer_mm.exporting.networks import (
     BackboneNetwork,
     EstimatorNetwork,
-    Network,
     RecognizerNetwork,
     SegmentorNetwork,
 )
 from uniformer_mm.exporting.open_sizes import open_sizes
-from uniformer_mm.exporting.parity import LIMITS, Report, compare, inputs_of
+from uniformer_mm.exporting.parity import LIMITS, Report, compare
 from uniformer_mm.exporting.quantize_onnx import quantize_onnx
 from uniformer_mm.exporting.write_onnx import write_onnx
 from uniformer_mm.exporting.write_openvino import write_openvino
 from uniformer_mm.exporting.write_torch import write_program, write_script
 from uniformer_mm.hosts import HOSTS
 from uniformer_mm.models import UniFormer, UniFormerLight
+from uniformer_mm.predict.exported import is_exported
 from uniformer_mm.predict.loading import load
-from uniformer_mm.predict.predictor import Predictor
 from uniformer_mm.runtimes import SUFFIXES, Card, open_session
 
 __all__ = ['PRECISIONS', 'ParityError', 'export']
@@ -65,7 +66,6 @@ NETWORKS: dict[str, Any] = {
     'pose': EstimatorNetwork,
     'action': RecognizerNetwork,
 }
-CALIBRATION = 100  # pictures that int8 takes
 COMPARED = 4  # pictures in the report
 
 PathLike = str | os.PathLike[str]
@@ -162,6 +162,10 @@ def export(
         check_number('tolerance', tolerance, 0)
     if size is not None:
         _check_size(size)
+    if is_exported(weights):
+        raise ValueError(
+            f'weights must be of a model to export, {weights} is exported'
+        )
     target = None if out is None else _target(Path(out).expanduser(), format)
 
     config = (
@@ -185,10 +189,9 @@ def export(
     task = 'backbone' if backbone else predictor.task
     kind = NETWORKS[task]
     network = kind(_prepared(model))
-    seen = _inputs(predictor, pictures)
-    if pictures is not None and not seen:
-        raise ValueError(f'pictures must be one or more, got {pictures!r}')
-    example = _example(predictor, network, size, dynamic=not fixed_size)
+    example = example_of(predictor, network, size, dynamic=not fixed_size)
+    fixed = tuple(example.shape[-2:]) if fixed_size else None
+    seen = pictures_of(predictor, pictures, fixed)
     card = make_card(
         predictor.host,
         predictor.legend,
@@ -212,7 +215,7 @@ def export(
         path = Path(folder, target.name)
         _write(network, example, card, path, format, seen, not fixed_size)
         session = open_session(path)
-        noise = inputs_of(network, example, dynamic=not fixed_size)
+        noise = noise_like(example, network, dynamic=not fixed_size)
         cases = list(compare(kind, model, session, noise, pictures=False))
         few = seen[:COMPARED]
         cases += compare(kind, model, session, few, pictures=True)
@@ -279,41 +282,6 @@ def _prepared(model: Any) -> Any:
     backbone: Any = getattr(model, 'backbone', None)
     ours = isinstance(backbone, (UniFormer, UniFormerLight))
     return deploy(model) if ours and not backbone.deployed else model
-
-
-def _inputs(predictor: Predictor, pictures: Any) -> list[Tensor]:
-    """Return what the network takes of the user's pictures."""
-    if pictures is None:
-        return []
-    inputs = predictor.network_inputs(pictures)
-    return list(islice(inputs, CALIBRATION))
-
-
-def _example(
-    predictor: Predictor,
-    network: Network,
-    size: Sequence[int] | None,
-    *,
-    dynamic: bool,
-) -> Tensor:
-    """Return noise, two as a batch, of the size that a file is made with."""
-    shape: tuple[int, ...] = (480, 640, 3)
-    if predictor.task == 'action':
-        shape = (64, *shape)
-    blank = np.zeros(shape, np.uint8)
-    given = next(iter(predictor.network_inputs([blank]))).shape
-    axes = list(given[1:])
-    if size is not None:
-        if not network.dynamic and list(size) != axes[-2:]:
-            raise ValueError(
-                f'size must be {axes[-2:]}, the one that this model is made '
-                f'for, got {list(size)}'
-            )
-        axes[-2:] = size
-    elif dynamic and network.dynamic:
-        axes[-2:] = [max(side, EXAMPLE_SIDE) for side in axes[-2:]]
-    generator = torch.Generator().manual_seed(1)
-    return torch.randn((2, *axes), generator=generator)
 
 
 def _check_size(size: Sequence[int]) -> None:

@@ -14,7 +14,7 @@ from uniformer_mm.exporting.matching import matched
 from uniformer_mm.exporting.networks import Network
 from uniformer_mm.runtimes import Session
 
-__all__ = ['LIMITS', 'Case', 'Report', 'compare', 'inputs_of']
+__all__ = ['LIMITS', 'Case', 'Report', 'compare']
 
 LIMITS: Mapping[str, tuple[float, float]] = {
     'fp32': (1e-4, 0.99),
@@ -22,10 +22,6 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     'int8': (0.5, 0.8),
 }
 """Precision -> the largest relative error, and the least agreement."""
-
-# Odd sides; below one window of 14 tokens (224 px), across its edge on one
-# side, and above it on both.
-SIZES = ((97, 131), (64, 257), (241, 305))
 
 
 @dataclass(frozen=True)
@@ -116,22 +112,6 @@ class Report:
             'agreement': self.agreement,
             'failures': self.failures,
         }
-
-
-def inputs_of(
-    network: Network, example: Tensor, *, dynamic: bool
-) -> Iterator[Tensor]:
-    """Yield noise of several batches and sizes, that of ``example`` first."""
-    generator = torch.Generator().manual_seed(0)
-    shapes = [[n, *example.shape[1:]] for n in (1, 3)]
-    if dynamic and network.dynamic:
-        for i, size in enumerate(SIZES):
-            shape = [1 + i % 2, *example.shape[1:]]
-            for axis, length in zip(network.dynamic, size, strict=True):
-                shape[axis] = length
-            shapes.append(shape)
-    for shape in shapes:
-        yield torch.randn(shape, generator=generator)
 
 
 def compare(
