@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         UniFormerLight,
     )
     from uniformer_mm.deployed import deploy
+    from uniformer_mm.exporting.export import export
     from uniformer_mm.hub import push_to_hub, save_pretrained
     from uniformer_mm.predict.loading import load
     from uniformer_mm.pretrained import from_pretrained
@@ -41,6 +42,7 @@ __all__ = [
     'UniFormerLight',
     '__version__',
     'deploy',
+    'export',
     'from_pretrained',
     'load',
     'load_backbone',
@@ -51,6 +53,7 @@ __all__ = [
 # What is not loaded with the package -> where it is.
 _LATER = {
     'deploy': 'uniformer_mm.deployed',
+    'export': 'uniformer_mm.exporting.export',
     'from_pretrained': 'uniformer_mm.pretrained',
     'load': 'uniformer_mm.predict.loading',
     'load_backbone': 'uniformer_mm.weights.load',

@@ -56,6 +56,11 @@ EXTRAS: Mapping[str, str] = {
     'huggingface_hub': 'hub',
     'supervision': 'supervision',
     'gradio': 'serve',
+    'onnx': 'export',
+    'onnxruntime': 'export',
+    'onnxscript': 'export',
+    'openvino': 'openvino',
+    'nncf': 'openvino',
     **{
         package.module: undeclared.EXTRA
         for package in undeclared.UNDECLARED

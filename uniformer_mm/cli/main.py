@@ -16,6 +16,7 @@ VERBS = (
     'convert',
     'doctor',
     'download',
+    'export',
     'flops',
     'inspect',
     'plot',

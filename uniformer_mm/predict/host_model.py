@@ -55,6 +55,7 @@ class HostModel:
     Attributes:
         config (Config): As resolved; a copy.
         model (nn.Module): In eval mode.
+        weights (Path): The file that they come from.
         metas (list): Meta data of the data set, first the weights', then the
             config's: dicts with ``classes``, ``palette`` and the like.
 
@@ -78,6 +79,7 @@ class HostModel:
         self.host = TASK_HOSTS[task]
         import_extra(self.host)
         found = find_model(weights, ema=ema, progress=progress)
+        self.weights = found.file.path
         self.config = read_config(task, config, found)
         self.device = torch.device(device)
         self.dtype = PRECISIONS[precision]
@@ -135,6 +137,25 @@ class HostModel:
         with self._scope(), torch.inference_mode(not grad), autocast:
             model: Any = self.model
             return list(model.test_step(pseudo_collate(batch)))
+
+    def network_inputs(self, data: Any) -> Iterator[torch.Tensor]:
+        """Yield what the network gets of a sample that ``transform`` made.
+
+        One (1, ...) each, clips and crops of a video by themselves.
+        """
+        model: Any = self.model
+        with self._scope(), torch.inference_mode():
+            seen = model.data_preprocessor(pseudo_collate([data]), False)
+        inputs = seen['inputs'].clone()
+        if self.host == 'mmaction':
+            # (1, clips, C, T, H, W), or (1, T, C, H, W)
+            yield from (inputs[0].split(1) if inputs.ndim == 6 else [inputs])
+        elif self.host == 'mmdet':
+            # Exported detectors pad by themselves.
+            h, w = seen['data_samples'][0].img_shape[:2]
+            yield inputs[..., :h, :w]
+        else:
+            yield inputs
 
     @contextmanager
     def _scope(self) -> Iterator[None]:

@@ -13,6 +13,7 @@ from uniformer_mm.checks import check_choice
 from uniformer_mm.predict.action import Action
 from uniformer_mm.predict.batches import Task
 from uniformer_mm.predict.detection import Detection
+from uniformer_mm.predict.exported import ExportedModel, is_exported
 from uniformer_mm.predict.host_model import PRECISIONS, TASK_HOSTS, HostModel
 from uniformer_mm.predict.pose import Pose
 from uniformer_mm.predict.predictor import Predictor
@@ -52,10 +53,11 @@ def load(
             ``uniformer-mm config``. Defaults to None: the one that the
             catalogue has for the weights, or that MMEngine stored in them.
         weights (str | PathLike | None): A name of the catalogue, a path, a
-            URL or 'hf-hub:OWNER/NAME'. Defaults to None: those of
-            ``DEFAULT_WEIGHTS``.
+            URL or 'hf-hub:OWNER/NAME'; or the path of a file that ``export``
+            has written, which has its config with it. Defaults to None: those
+            of ``DEFAULT_WEIGHTS``.
         device (str | torch.device | None): Defaults to None: the first GPU,
-            or the CPU if there is none.
+            or the CPU if there is none; of exported files the CPU.
         precision (str): 'fp32', or 'fp16' or 'bf16' by autocast. Defaults to
             'fp32'.
         names (Sequence[str] | None): Of the classes. Defaults to None: what
@@ -94,16 +96,26 @@ def load(
         raise TypeError('names are for classes; pose has one: give person=')
     if task != 'pose' and (detector is not None or person != 'person'):
         raise TypeError(f'detector and person are for pose, not for {task}')
-    where = _device(device)
-    host = HostModel(
-        task,
-        config,
-        DEFAULT_WEIGHTS[task] if weights is None else weights,
-        device=where,
-        precision=precision,
-        ema=ema,
-        progress=progress,
-    )
+    host: HostModel
+    if is_exported(weights):
+        if precision != 'fp32' or ema is not None:
+            raise ValueError(
+                'precision and ema are of the export of a file, not of its use'
+            )
+        # Not the GPU by itself: few runtimes have it.
+        where = _device(device or 'cpu')
+        host = ExportedModel(task, config, weights, where)
+    else:
+        where = _device(device)
+        host = HostModel(
+            task,
+            config,
+            DEFAULT_WEIGHTS[task] if weights is None else weights,
+            device=where,
+            precision=precision,
+            ema=ema,
+            progress=progress,
+        )
     if task == 'pose':
 
         @functools.cache

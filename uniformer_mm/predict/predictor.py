@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from uniformer_mm.checks import (
     check_number,
 )
 from uniformer_mm.predict.batches import Task, results_of
+from uniformer_mm.predict.host_model import HostModel
 from uniformer_mm.predict.items import (
     Boxes,
     Item,
@@ -61,6 +63,11 @@ class Predictor:
     def model(self) -> Task:
         """What prepares inputs for the host's model and reads its outputs."""
         return self._model
+
+    @property
+    def host(self) -> HostModel:
+        """The host's model, with its config and its test pipeline."""
+        return self._model.host
 
     @property
     def module(self) -> torch.nn.Module:
@@ -161,6 +168,36 @@ class Predictor:
             on_error=on_error,
             find=find,
         )
+
+    def network_inputs(self, inputs: Any) -> Iterator[torch.Tensor]:
+        """Yield what the network takes of inputs, as the test gives it.
+
+        For pose that is the whole picture, without a detector.
+
+        Args:
+            inputs (Any): As in ``predict``.
+
+        Yields:
+            Tensor: (1, C, H, W), clips (1, C, T, H, W), normalised; not
+            padded. Recognizers of images take clips (1, T, C, H, W).
+
+        Raises:
+            Exception: The first input that can't be read raises its error.
+        """
+        clips = self.task == 'action'
+        sources = find_sources(inputs, clips=clips)
+        items = (
+            open_clips(sources, bgr=False)
+            if clips
+            else open_pictures(sources, bgr=False, step=1)
+        )
+        for item in items:
+            if item.failure:
+                raise item.failure
+            if self.task == 'pose':
+                item = replace(item, boxes=boxes_as_told('whole')(item))
+            for data in self._model.prepare(item)[1]:
+                yield from self.host.network_inputs(data)
 
     def _finder(
         self,

@@ -1,0 +1,175 @@
+"""Whether an exported file gives what the host's model gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from uniformer_mm.exporting.latency import Latency
+from uniformer_mm.exporting.matching import matched
+from uniformer_mm.exporting.networks import Network
+from uniformer_mm.runtimes import Session
+
+__all__ = ['LIMITS', 'Case', 'Report', 'compare']
+
+LIMITS: Mapping[str, tuple[float, float]] = {
+    'fp32': (1e-4, 0.99),
+    'bf16': (0.1, 0.9),
+    'int8': (0.5, 0.8),
+}
+"""Precision -> the largest relative error, and the least agreement."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input that both were given.
+
+    Attributes:
+        shape (tuple[int]): Of the input.
+        picture (bool): Whether it is of a picture, or noise.
+        errors (dict): Output -> its largest error, and that error over the
+            largest value of the host's output.
+        compared (int): Labels that were compared: pixels, keypoints, clips or
+            boxes; 0 for backbones.
+        agreed (int): How many of them were the same.
+    """
+
+    shape: tuple[int, ...]
+    picture: bool
+    errors: dict[str, tuple[float, float]]
+    compared: int
+    agreed: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What all inputs together say of an exported file.
+
+    Attributes:
+        file (str): Name of the file.
+        task (str): That of the file's card.
+        format (str): A key of ``SUFFIXES``.
+        precision (str): 'fp32', 'bf16' or 'int8'.
+        tolerance (float): The largest relative error that is let pass.
+        least_agreement (float): Least share of labels that are the same.
+        cases (list[Case]): The inputs.
+        latency (Latency | None): Of the first one.
+    """
+
+    file: str
+    task: str
+    format: str
+    precision: str
+    tolerance: float
+    least_agreement: float
+    cases: list[Case] = field(default_factory=list)
+    latency: Latency | None = None
+
+    @property
+    def error(self) -> float:
+        """The largest relative error of all."""
+        return max(e for case in self.cases for _, e in case.errors.values())
+
+    @property
+    def agreement(self) -> float | None:
+        """Share of labels that are the same; None where there are none."""
+        compared = sum(case.compared for case in self.cases)
+        agreed = sum(case.agreed for case in self.cases)
+        return agreed / compared if compared else None
+
+    @property
+    def failures(self) -> list[str]:
+        """Why it does not pass; empty if it does."""
+        found = []
+        # So that what is no number does not pass.
+        if not self.error <= self.tolerance:
+            found.append(
+                f'the relative error {self.error:.2e} is above '
+                f'{self.tolerance:.0e}'
+            )
+        agreement = self.agreement
+        if self.task == 'backbone':
+            return found
+        if agreement is None:
+            found.append(
+                'nothing was found that could be compared: give pictures'
+            )
+        elif agreement < self.least_agreement:
+            found.append(
+                f'{agreement:.2%} of the labels agree, not '
+                f'{self.least_agreement:.0%}'
+            )
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, as the report's json has it."""
+        return asdict(self) | {
+            'error': self.error,
+            'agreement': self.agreement,
+            'failures': self.failures,
+        }
+
+
+def compare(
+    network: type[Network],
+    model: Any,
+    session: Session,
+    inputs: Iterable[Tensor],
+    *,
+    pictures: bool,
+) -> Iterator[Case]:
+    """Yield a case per input.
+
+    Args:
+        network: The kind of network, for its reference.
+        model: The host's model.
+        session: The exported file.
+        inputs: (N, ...) each.
+        pictures: Whether these are of pictures.
+    """
+    task, names = session.card.task, session.card.outputs
+    for x in inputs:
+        with torch.no_grad():
+            values = network.reference(model, x)
+        expected = dict(zip(names, values, strict=True))
+        got = session(x)
+        compared, agreed = 0, 0
+        if task == 'detection':
+            total = int((expected['labels'] >= 0).sum())
+            found = int((got['labels'] >= 0).sum())
+            expected, got = matched(expected, got)
+            agreed = len(expected['boxes'])
+            # Those that one of the two has alone are none that agree.
+            compared = total + found - agreed
+        elif task != 'backbone':
+            mine, theirs = _labels(task, got), _labels(task, expected)
+            compared, agreed = mine.numel(), int((mine == theirs).sum())
+        errors = {
+            name: _error(got[name], value)
+            for name, value in expected.items()
+            if value.is_floating_point()
+        }
+        yield Case(tuple(x.shape), pictures, errors, compared, agreed)
+
+
+def _error(got: Tensor, expected: Tensor) -> tuple[float, float]:
+    """The largest error, and that over the largest value."""
+    if got.shape != expected.shape:
+        return float('inf'), float('inf')
+    if not expected.numel():
+        return 0.0, 0.0
+    error = (got - expected).abs().max()
+    largest = expected.abs().max().clamp_min(torch.finfo(error.dtype).tiny)
+    return float(error), float(error / largest)
+
+
+def _labels(task: str, outputs: Mapping[str, Tensor]) -> Tensor:
+    if task == 'pose':  # the places of the peaks
+        peaks = [value.flatten(2).argmax(-1) for value in outputs.values()]
+        return torch.stack(peaks)
+    (scores,) = outputs.values()
+    return scores.argmax(1)
