@@ -12,6 +12,7 @@ from importlib.metadata import version
 __all__ = ['main']
 
 VERBS = (
+    'check_data',
     'config',
     'convert',
     'doctor',
