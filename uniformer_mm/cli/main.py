@@ -18,6 +18,7 @@ VERBS = (
     'doctor',
     'download',
     'flops',
+    'init',
     'inspect',
     'plot',
     'predict',
