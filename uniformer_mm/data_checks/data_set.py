@@ -88,10 +88,9 @@ def local_path(value: Any) -> str | None:
 
 def kind_of(cfg: Mapping[str, Any]) -> str:
     """'boxes', 'keypoints', 'label maps', 'videos', 'frames', or ''."""
-    name = cfg.get('type')
-    found = name if isinstance(name, type) else DATASETS.get(str(name))
+    found = _class_of(cfg)
     names = [c.__name__ for c in found.__mro__] if found else []
-    names.append(str(name).rpartition('.')[2])
+    names.append(str(cfg.get('type')).rpartition('.')[2])
     for host_class, kind in KINDS.items():
         if host_class in names:
             return kind
@@ -103,11 +102,20 @@ def classes_of(cfg: Mapping[str, Any]) -> tuple[str, ...] | None:
     meta = cfg.get('metainfo')
     names = meta.get('classes') if isinstance(meta, Mapping) else None
     if names is None:
-        found = DATASETS.get(str(cfg.get('type')))
-        names = getattr(found, 'METAINFO', {}).get('classes')
+        names = getattr(_class_of(cfg), 'METAINFO', {}).get('classes')
     if isinstance(names, str) and Path(names).is_file():
         names = list_from_file(names)
     return None if names is None else tuple(names)
+
+
+def _class_of(cfg: Mapping[str, Any]) -> type | None:
+    """The class of the current host that a config names, if it is known."""
+    name = cfg.get('type')
+    if isinstance(name, type):
+        return name
+    with DATASETS.switch_scope_and_registry(None) as registry:
+        found: type | None = registry.get(str(name))
+    return found
 
 
 def _check_part(

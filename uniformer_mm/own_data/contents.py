@@ -163,6 +163,10 @@ def make_splits(
         for places in groups.values():
             count = min(max(1, round(len(places) * share)), len(places) - 1)
             chosen.update(rng.sample(places, count))
+        if not chosen:
+            raise ValueError(
+                'no class has 2 samples, one to train and one to validate'
+            )
         found['val'] = [x for i, x in enumerate(train) if i in chosen]
         found['train'] = [x for i, x in enumerate(train) if i not in chosen]
         notes.append(
