@@ -23,7 +23,8 @@ def coco(pictures: int = 2, **keypoints: Any) -> dict[str, Any]:
     """
     names = keypoints.get('names')
     categories: list[Any] = [
-        {'id': 1, 'name': 'cat'}, {'id': 2, 'name': 'dog'},
+        {'id': 1, 'name': 'cat'},
+        {'id': 2, 'name': 'dog'},
     ]
     extra: dict[str, Any] = {}
     if names:
@@ -52,5 +53,7 @@ def coco(pictures: int = 2, **keypoints: Any) -> dict[str, Any]:
 
 def write_coco(path: Path, content: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    path.write_text(
+        content if isinstance(content, str) else json.dumps(content)
+    )
     return path

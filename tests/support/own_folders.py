@@ -113,7 +113,9 @@ def make_videos(toy: Path, root: Path) -> None:
             folder = root / MOTIONS[int(label)]
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy(toy / 'clips' / split / name, folder / f'my {name}')
-            shutil.copy(toy / 'clips' / split / name, folder / f'{split}{name}')
+            shutil.copy(
+                toy / 'clips' / split / name, folder / f'{split}{name}'
+            )
 
 
 VOC_NAMES = sorted(VOC.values())

@@ -60,7 +60,7 @@ def reverse(content: Content) -> None:
     content['categories'].reverse()
 
 
-A, I, C = 'annotations', 'images', 'categories'
+ANN, IMG, CAT = 'annotations', 'images', 'categories'
 RLE = {'size': [32, 32], 'counts': 'abc'}
 
 
@@ -69,53 +69,80 @@ RLE = {'size': [32, 32], 'counts': 'abc'}
     [
         # H1, H14, H19: classes.
         (reverse, 'error', '', 'in the order of the file'),
-        (put(C, 'name', 'Dog'), 'error', '', "'dog' may be 'Dog'"),
-        (put(C, 'name', 'dgo'), 'error', '', "'dog' may be 'dgo'"),
-        (put(C, 'name', 'cat'), 'error', '', "2 categories have the name 'cat'"),
-        (put(C, 'name', ...), 'error', 'category 1', 'an id and a name'),
-        (put(C, 'id', '2'), 'error', "id '2'", 'must be a whole number'),
+        (put(CAT, 'name', 'Dog'), 'error', '', "'dog' may be 'Dog'"),
+        (put(CAT, 'name', 'dgo'), 'error', '', "'dog' may be 'dgo'"),
+        (
+            put(CAT, 'name', 'cat'),
+            'error',
+            '',
+            "2 categories have the name 'cat'",
+        ),
+        (put(CAT, 'name', ...), 'error', 'category 1', 'an id and a name'),
+        (put(CAT, 'id', '2'), 'error', "id '2'", 'must be a whole number'),
         # H17: ids.
-        (put(A, 'id', 'a'), 'error', "annotation 3, id 'a'", 'whole number'),
-        (put(A, 'id', 1.5), 'error', 'id 1.5', 'whole number'),
-        (put(A, 'id', None), 'error', 'id None', 'whole number'),
-        (put(I, 'id', '1'), 'error', "image 1, id '1'", 'whole number'),
-        (twice(A), 'error', 'annotation 4', 'two annotations have one id'),
-        (twice(I), 'error', 'image 1', 'two pictures have one id'),
+        (put(ANN, 'id', 'a'), 'error', "annotation 3, id 'a'", 'whole number'),
+        (put(ANN, 'id', 1.5), 'error', 'id 1.5', 'whole number'),
+        (put(ANN, 'id', None), 'error', 'id None', 'whole number'),
+        (put(IMG, 'id', '1'), 'error', "image 1, id '1'", 'whole number'),
+        (twice(ANN), 'error', 'annotation 4', 'two annotations have one id'),
+        (twice(IMG), 'error', 'image 1', 'two pictures have one id'),
         # H2, H22: what the model or the metric needs.
-        (put(A, 'segmentation', ...), 'error', 'annotation 4', 'no mask'),
-        (put(A, 'segmentation', []), 'error', 'annotation 4', 'no mask'),
-        (put(A, 'area', ...), 'error', 'annotation 4', 'no area'),
-        (put(A, 'iscrowd', ...), 'error', 'annotation 4', 'no iscrowd'),
-        (put(A, 'segmentation', [[1, 2, 3, 4]]), 'error', '4', 'one has 4'),
-        (put(A, 'segmentation', [[1] * 7]), 'error', '4', 'one has 7'),
-        (put(A, 'segmentation', [1] * 6), 'error', '4', 'list of polygons'),
-        (put(A, 'segmentation', dict(RLE, size=[9, 9])), 'error', '4',
-         'another size than its picture'),
+        (put(ANN, 'segmentation', ...), 'error', 'annotation 4', 'no mask'),
+        (put(ANN, 'segmentation', []), 'error', 'annotation 4', 'no mask'),
+        (put(ANN, 'area', ...), 'error', 'annotation 4', 'no area'),
+        (put(ANN, 'iscrowd', ...), 'error', 'annotation 4', 'no iscrowd'),
+        (put(ANN, 'segmentation', [[1, 2, 3, 4]]), 'error', '4', 'one has 4'),
+        (put(ANN, 'segmentation', [[1] * 7]), 'error', '4', 'one has 7'),
+        (put(ANN, 'segmentation', [1] * 6), 'error', '4', 'list of polygons'),
+        (
+            put(ANN, 'segmentation', dict(RLE, size=[9, 9])),
+            'error',
+            '4',
+            'another size than its picture',
+        ),
         # Boxes.
-        (put(A, 'bbox', ...), 'error', 'annotation 4', 'must be 4 numbers'),
-        (put(A, 'bbox', [1, 2, 3]), 'error', '4', 'must be 4 numbers'),
-        (put(A, 'bbox', [1, 2, 3, float('nan')]), 'error', '4', 'finite'),
-        (put(A, 'bbox', [1, 2, float('inf'), 4]), 'error', '4', 'finite'),
-        (put(A, 'bbox', [4, 4, 0, 9]), 'warning', '4', 'less than a pixel'),
-        (put(A, 'bbox', [40, 4, 9, 9]), 'warning', '4', 'outside its picture'),
-        (put(A, 'bbox', [20, 4, 19, 9]), 'warning', '4', 'reaches out of'),
-        (put(A, 'area', 0), 'warning', 'annotation 4', 'no area above 0'),
-        (put(A, 'image_id', 77), 'warning', 'annotation 4', 'not listed'),
-        (put(A, 'category_id', 77), 'warning', '4', 'no class of the config'),
+        (put(ANN, 'bbox', ...), 'error', 'annotation 4', 'must be 4 numbers'),
+        (put(ANN, 'bbox', [1, 2, 3]), 'error', '4', 'must be 4 numbers'),
+        (put(ANN, 'bbox', [1, 2, 3, float('nan')]), 'error', '4', 'finite'),
+        (put(ANN, 'bbox', [1, 2, float('inf'), 4]), 'error', '4', 'finite'),
+        (put(ANN, 'bbox', [4, 4, 0, 9]), 'warning', '4', 'less than a pixel'),
+        (
+            put(ANN, 'bbox', [40, 4, 9, 9]),
+            'warning',
+            '4',
+            'outside its picture',
+        ),
+        (put(ANN, 'bbox', [20, 4, 19, 9]), 'warning', '4', 'reaches out of'),
+        (put(ANN, 'area', 0), 'warning', 'annotation 4', 'no area above 0'),
+        (put(ANN, 'image_id', 77), 'warning', 'annotation 4', 'not listed'),
+        (
+            put(ANN, 'category_id', 77),
+            'warning',
+            '4',
+            'no class of the config',
+        ),
         # H21: nothing is left, and why.
         (everywhere('bbox', [0.1, 0.1, 0.5, 0.5]), 'error', '', 'normalised'),
-        (everywhere('area', 0), 'error', '',
-         'no annotation of 4 can be used (4 area of 0 or below)'),
+        (
+            everywhere('area', 0),
+            'error',
+            '',
+            'no annotation of 4 can be used (4 area of 0 or below)',
+        ),
         (everywhere('iscrowd', 1), 'error', '', '(4 a crowd)'),
         (everywhere('image_id', 5), 'error', '', '(4 no picture of its'),
         (everywhere('category_id', 5), 'error', '', '(4 no class of its'),
-        (everywhere('category_id', 1), 'warning', '',
-         "class 'dog' has no annotation"),
+        (
+            everywhere('category_id', 1),
+            'warning',
+            '',
+            "class 'dog' has no annotation",
+        ),
         # Pictures.
-        (put(I, 'width', 0), 'error', 'image 1', 'width and height'),
-        (put(I, 'height', ...), 'error', 'image 1', 'width and height'),
-        (put(I, 'file_name', ...), 'error', 'image 1', 'no file_name'),
-        (put(I, 'file_name', '0.jpg'), 'warning', '0.jpg', 'more than once'),
+        (put(IMG, 'width', 0), 'error', 'image 1', 'width and height'),
+        (put(IMG, 'height', ...), 'error', 'image 1', 'width and height'),
+        (put(IMG, 'file_name', ...), 'error', 'image 1', 'no file_name'),
+        (put(IMG, 'file_name', '0.jpg'), 'warning', '0.jpg', 'more than once'),
     ],
 )
 def test_a_fault_is_found(
@@ -138,17 +165,31 @@ def test_a_fault_is_found(
 @pytest.mark.parametrize(
     ('change', 'severity', 'what'),
     [
-        (put(C, 'keypoints', ['nose', 'left']), 'error', "'cat' 2: ['nose'"),
-        (put(A, 'keypoints', [1, 1, 2]), 'error', 'needs 9 numbers; one has 3'),
-        (put(A, 'keypoints', ...), 'error', 'no keypoints'),
-        (put(A, 'keypoints', [1, 1, 3] * 3), 'error', 'visibility'),
-        (put(A, 'keypoints', [0.2, 0.4, 2] * 3), 'error', 'normalised'),
-        (put(A, 'keypoints', [1, 1, 'x'] * 3), 'error', 'finite numbers'),
-        (put(A, 'keypoints', [1, 99, 2] * 3), 'warning', 'outside its picture'),
-        (everywhere('num_keypoints', 0), 'error',
-         '(2 no keypoint that is visible)'),
-        (everywhere('keypoints', [0] * 9), 'error',
-         '(2 no keypoint that is visible)'),
+        (put(CAT, 'keypoints', ['nose', 'left']), 'error', "'cat' 2: ['nose'"),
+        (
+            put(ANN, 'keypoints', [1, 1, 2]),
+            'error',
+            'needs 9 numbers; one has 3',
+        ),
+        (put(ANN, 'keypoints', ...), 'error', 'no keypoints'),
+        (put(ANN, 'keypoints', [1, 1, 3] * 3), 'error', 'visibility'),
+        (put(ANN, 'keypoints', [0.2, 0.4, 2] * 3), 'error', 'normalised'),
+        (put(ANN, 'keypoints', [1, 1, 'x'] * 3), 'error', 'finite numbers'),
+        (
+            put(ANN, 'keypoints', [1, 99, 2] * 3),
+            'warning',
+            'outside its picture',
+        ),
+        (
+            everywhere('num_keypoints', 0),
+            'error',
+            '(2 no keypoint that is visible)',
+        ),
+        (
+            everywhere('keypoints', [0] * 9),
+            'error',
+            '(2 no keypoint that is visible)',
+        ),
     ],
 )
 def test_a_fault_of_keypoints_is_found(
@@ -171,8 +212,10 @@ def test_a_fault_of_keypoints_is_found(
         ('{"images": [1,\n 2', 'line 2, column 3: it is no json'),
         ('{}', 'no list images, annotations, categories'),
         ('[1]', 'no list images, annotations, categories'),
-        ('{"images": [], "annotations": [], "categories": [3]}',
-         'it has no pictures'),
+        (
+            '{"images": [], "annotations": [], "categories": [3]}',
+            'it has no pictures',
+        ),
     ],
 )
 def test_a_file_that_is_none(content: str, what: str, tmp_path: Path) -> None:

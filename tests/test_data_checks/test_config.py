@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,27 +60,57 @@ def test_no_config_of_ours_contradicts_itself() -> None:
 @pytest.mark.parametrize(
     ('task', 'change', 'what'),
     [
-        ('detection', {'model.roi_head.bbox_head.num_classes': 2},
-         'bbox_head.num_classes is 2, and train_dataloader.dataset has 3'),
-        ('detection', {'model.roi_head.mask_head.num_classes': 80},
-         'mask_head.num_classes is 80'),
-        ('segmentation', {'model.decode_head.num_classes': 5},
-         'decode_head.num_classes is 5'),
-        ('segmentation', {'model.auxiliary_head.num_classes': 3},
-         'auxiliary_head.num_classes is 3'),
-        ('pose', {'model.head.out_channels': 17},
-         'head.out_channels is 17, and train_dataloader.dataset has 4 keyp'),
-        ('action', {'model.cls_head.num_classes': 3},
-         'a label is 3 or above, and the model has 3 classes'),
-        ('action', {'model.data_preprocessor.blending':
-                    {'type': 'uniformer_mm.MixupCutmix', 'num_classes': 7,
-                     '_delete_': True}},
-         'blending.num_classes is 7, and model.cls_head.num_classes is 4'),
-        ('action', {'train_dataloader.dataset.ann_file': 'empty.txt'},
-         'the list is empty'),
-        ('detection', {'val_dataloader.dataset.metainfo':
-                       {'classes': CLASSES[::-1]}},
-         'in the order of the file'),
+        (
+            'detection',
+            {'model.roi_head.bbox_head.num_classes': 2},
+            'bbox_head.num_classes is 2, and train_dataloader.dataset has 3',
+        ),
+        (
+            'detection',
+            {'model.roi_head.mask_head.num_classes': 80},
+            'mask_head.num_classes is 80',
+        ),
+        (
+            'segmentation',
+            {'model.decode_head.num_classes': 5},
+            'decode_head.num_classes is 5',
+        ),
+        (
+            'segmentation',
+            {'model.auxiliary_head.num_classes': 3},
+            'auxiliary_head.num_classes is 3',
+        ),
+        (
+            'pose',
+            {'model.head.out_channels': 17},
+            'head.out_channels is 17, and train_dataloader.dataset has 4 keyp',
+        ),
+        (
+            'action',
+            {'model.cls_head.num_classes': 3},
+            'a label is 3 or above, and the model has 3 classes',
+        ),
+        (
+            'action',
+            {
+                'model.data_preprocessor.blending': {
+                    'type': 'uniformer_mm.MixupCutmix',
+                    'num_classes': 7,
+                    '_delete_': True,
+                }
+            },
+            'blending.num_classes is 7, and model.cls_head.num_classes is 4',
+        ),
+        (
+            'action',
+            {'train_dataloader.dataset.ann_file': 'empty.txt'},
+            'the list is empty',
+        ),
+        (
+            'detection',
+            {'val_dataloader.dataset.metainfo': {'classes': CLASSES[::-1]}},
+            'in the order of the file',
+        ),
     ],
 )
 def test_model_and_data_are_compared(

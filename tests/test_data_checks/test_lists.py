@@ -29,9 +29,10 @@ def check(folder: Path, text: str, needs: ListNeeds) -> list[str]:
         ('a b.mp4\t0\nb.mp4\t1\n', ListNeeds(delimiter='\t', classes=2)),
         ('a.mp4 0 1\n', ListNeeds(classes=2, many=True)),
         ('a 9 0\nb 8 1\n', FRAMES),
-        ('a  0 9 0\nb 3 8 1', ListNeeds(
-            classes=2, frames=True, offset=True, delimiter=None
-        )),
+        (
+            'a  0 9 0\nb 3 8 1',
+            ListNeeds(classes=2, frames=True, offset=True, delimiter=None),
+        ),
     ],
 )
 def test_sound_lists(text: str, needs: ListNeeds, tmp_path: Path) -> None:
@@ -120,13 +121,17 @@ def test_keypoints_of_a_config() -> None:
 @pytest.mark.parametrize(
     ('changed', 'what'),
     [
-        (info(nose='', left='right', right=''),
-         "'left' becomes 'right' in a mirror, but 'right' becomes 'right'"),
+        (
+            info(nose='', left='right', right=''),
+            "'left' becomes 'right' in a mirror, but 'right' becomes 'right'",
+        ),
         (info(nose='', left='rigth', right='left'), 'which is no keypoint'),
         ({**info(**SOUND), 'sigmas': [0.1]}, 'sigmas must have a number per'),
         ({**info(**SOUND), 'joint_weights': []}, 'joint_weights must have'),
-        ({**info(**SOUND), 'skeleton_info': {0: {'link': ('a', 'nose')}}},
-         "a link ends at 'a'"),
+        (
+            {**info(**SOUND), 'skeleton_info': {0: {'link': ('a', 'nose')}}},
+            "a link ends at 'a'",
+        ),
     ],
 )
 def test_a_fault_of_keypoints(changed: dict[str, Any], what: str) -> None:

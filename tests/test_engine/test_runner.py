@@ -117,10 +117,12 @@ def test_all_that_is_wrong_is_told_before_training(root: Path) -> None:
     runner = build(config)
     names = ('train', 'a.json'), ('val', 'b.json')
     runner.cfg = {
-        f'{split}_dataloader': {'dataset': dataset(root, ann_file=f'annotations/{name}')}
+        f'{split}_dataloader': {
+            'dataset': dataset(root, ann_file=f'annotations/{name}')
+        }
         for split, name in names
     }
-    with pytest.raises(ValueError, match='a.json.*no json') as error:
+    with pytest.raises(ValueError, match=r'a\.json.*no json') as error:
         runner.train()
     assert 'b.json: the file is empty' in str(error.value)
 

@@ -30,9 +30,13 @@ FOLDERS: dict[str, tuple[str, Make]] = {
     'yolo': ('detection', own.make_yolo),
     'yolo polygons': ('detection', partial(own.make_yolo, polygons=True)),
     'label maps': ('segmentation', own.make_masks),
-    'masks of 0 and 255': ('segmentation', partial(own.make_masks, kind='two')),
+    'masks of 0 and 255': (
+        'segmentation',
+        partial(own.make_masks, kind='two'),
+    ),
     'coloured masks': (
-        'segmentation', partial(own.make_masks, kind='colours')
+        'segmentation',
+        partial(own.make_masks, kind='colours'),
     ),
     'keypoints': ('pose', own.make_keypoints),
     'videos': ('action', own.make_videos),
@@ -105,8 +109,10 @@ def small(config: Config, work_dir: Path) -> Config:
     """The config, unchanged but for its size and length."""
     config.model.backbone.init_cfg = None
     config.model.backbone.arch = {
-        'depths': [1, 1, 1, 1], 'embed_dims': [64, 128, 320, 512],
-        'head_dim': 64, 'mlp_ratio': 2.0,
+        'depths': [1, 1, 1, 1],
+        'embed_dims': [64, 128, 320, 512],
+        'head_dim': 64,
+        'mlp_ratio': 2.0,
     }
     config.model.backbone.with_cp = False
     for split in ('train', 'val', 'test'):
@@ -164,8 +170,8 @@ def test_boxes_are_those_of_the_other_formats(
         content = json.loads(path.read_text())
         ids = {i['id']: Path(i['file_name']).stem for i in content['images']}
         boxes[kind] = sorted(
-            (ids[a['image_id']][-6:], *a['bbox']) for a in
-            content['annotations']
+            (ids[a['image_id']][-6:], *a['bbox'])
+            for a in content['annotations']
         )
     for kind in ('voc', 'yolo', 'yolo polygons'):
         assert [b[0] for b in boxes[kind]] == [b[0] for b in boxes['coco']]
@@ -292,7 +298,10 @@ def too_few_names(root: Path) -> None:
     ],
 )
 def test_what_can_not_be_trained_on_is_named_and_leaves_nothing(
-    kind: str, harm: Callable[[Path], None], what: str, toy: Path,
+    kind: str,
+    harm: Callable[[Path], None],
+    what: str,
+    toy: Path,
     tmp_path: Path,
 ) -> None:
     task, make = FOLDERS[kind]
@@ -324,7 +333,7 @@ def test_an_empty_folder(task: str, what: str, tmp_path: Path) -> None:
 def test_arguments(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="unknown task 'boxes'; choose"):
         write_config('boxes', tmp_path, tmp_path / 'my.py')
-    with pytest.raises(ValueError, match='out must end in .py'):
+    with pytest.raises(ValueError, match=r'out must end in \.py'):
         write_config('pose', tmp_path, tmp_path / 'my.txt')
     with pytest.raises(ValueError, match='val_share must lie in'):
         write_config('pose', tmp_path, tmp_path / 'my.py', val_share=1)

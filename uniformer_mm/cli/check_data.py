@@ -40,9 +40,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         'config', help='file, or name such as detection/uniformer_maskrcnn.py'
     )
-    parser.add_argument(
-        '--splits', nargs='+', choices=SPLITS, default=SPLITS
-    )
+    parser.add_argument('--splits', nargs='+', choices=SPLITS, default=SPLITS)
     parser.add_argument(
         '--annotations-only',
         action='store_true',
@@ -128,7 +126,9 @@ def _findings(config: Any, args: argparse.Namespace) -> Iterator[Any]:
     ]
     lost = dict.fromkeys(
         Finding(
-            str(path), (), f'it does not exist ({split}, {key})',
+            str(path),
+            (),
+            f'it does not exist ({split}, {key})',
             'put it there, or set data_root',
         )
         for split, cfg in parts
@@ -164,7 +164,8 @@ def _open_all(
                     samples = Samples(part)
                 except Exception as error:
                     yield Finding(
-                        _file_of(part), (),
+                        _file_of(part),
+                        (),
                         f'the host can not read the data set of {split}: '
                         f'{type(error).__name__}: {error}',
                         'see the errors above',

@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from uniformer_mm.data_checks.finding import Collector, Finding
-from uniformer_mm.data_checks.shapes import bbox_fault, keypoints_fault
-from uniformer_mm.data_checks.shapes import segmentation_fault
+from uniformer_mm.data_checks.shapes import (
+    bbox_fault,
+    keypoints_fault,
+    segmentation_fault,
+)
 
 __all__ = ['CocoNeeds', 'check_coco', 'read_json']
 
@@ -74,7 +77,7 @@ def read_json(path: Path, found: Collector) -> Any:
 # Findings are kept, the content of the file is not: it takes gigabytes.
 @functools.lru_cache(maxsize=64)
 def _checked(
-    path: Path, changed: int, size: int, needs: CocoNeeds
+    path: Path, _changed: int, _size: int, needs: CocoNeeds
 ) -> tuple[Finding, ...]:
     found = Collector(str(path))
     content = read_json(path, found)
@@ -91,7 +94,7 @@ def _check_content(content: Any, needs: CocoNeeds, found: Collector) -> None:
         missing = []
     if missing:
         found.error(
-            f'it is not of COCO\'s format: no list {", ".join(missing)}',
+            f"it is not of COCO's format: no list {', '.join(missing)}",
             'see https://cocodataset.org/#format-data, or convert the data '
             'by `uniformer-mm init`',
         )
@@ -195,7 +198,8 @@ def _check_images(
         key, name = image.get('id'), image.get('file_name')
         if not _is_int(key):
             found.error(
-                'the id of a picture must be a whole number', AGAIN,
+                'the id of a picture must be a whole number',
+                AGAIN,
                 f'image {i}, id {key!r}',
             )
         if _hashable(key) in sizes:
@@ -208,14 +212,16 @@ def _check_images(
         if not all(_is_number(side) and side >= 1 for side in size):
             found.error(
                 'width and height of a picture must be numbers of 1 or more',
-                AGAIN, f'image {key}',
+                AGAIN,
+                f'image {key}',
             )
             size = (math.inf, math.inf)
         sizes[_hashable(key)] = size  # type: ignore[assignment]
     for name, count in files.items():
         if count > 1:
             found.warning(
-                'a picture is listed more than once', 'merge its entries',
+                'a picture is listed more than once',
+                'merge its entries',
                 name,
             )
     if needs.folder is not None:
@@ -223,15 +229,15 @@ def _check_images(
     return sizes
 
 
-def _check_files(
-    names: Sequence[str], folder: str, found: Collector
-) -> None:
+def _check_files(names: Sequence[str], folder: str, found: Collector) -> None:
     there: dict[str, set[str]] = {}  # a listing is faster than many questions
     missing = []
     for name in names:
         head, tail = os.path.split(os.path.join(folder, name))
         if head not in there:
-            there[head] = set(os.listdir(head)) if os.path.isdir(head) else set()
+            there[head] = (
+                set(os.listdir(head)) if os.path.isdir(head) else set()
+            )
         if tail not in there[head]:
             missing.append(name)
     for name in missing:
@@ -268,7 +274,8 @@ class _Annotations:
         for i, one in enumerate(annotations):
             if not isinstance(one, Mapping):
                 self.found.error(
-                    'an annotation must be an object', AGAIN,
+                    'an annotation must be an object',
+                    AGAIN,
                     f'annotation {i}',
                 )
                 normalised = False
@@ -290,7 +297,8 @@ class _Annotations:
     def _check_id(self, key: Any, i: int, ids: set[Any]) -> None:
         if not _is_int(key):
             self.found.error(
-                'the id of an annotation must be a whole number', AGAIN,
+                'the id of an annotation must be a whole number',
+                AGAIN,
                 f'annotation {i}, id {key!r}',
             )
         elif key in ids:
@@ -306,18 +314,24 @@ class _Annotations:
         if size is None:
             found.warning(
                 'an annotation is of a picture that is not listed: it is '
-                'left out', 'correct its image_id', at,
+                'left out',
+                'correct its image_id',
+                at,
             )
             self.left_out['no picture of its image_id'] += 1
             return False
-        if _hashable(one.get('category_id')) not in self.labels:
-            if self.needs.keypoints is None:
-                found.warning(
-                    'an annotation is of no class of the config: it is left '
-                    'out', 'add the class, or correct its category_id', at,
-                )
-                self.left_out['no class of its category_id'] += 1
-                return False
+        # mmpose takes all categories.
+        known = self.needs.keypoints is not None or (
+            _hashable(one.get('category_id')) in self.labels
+        )
+        if not known:
+            found.warning(
+                'an annotation is of no class of the config: it is left out',
+                'add the class, or correct its category_id',
+                at,
+            )
+            self.left_out['no class of its category_id'] += 1
+            return False
         error, unused, odd = bbox_fault(one.get('bbox'), *size)
         if error:
             found.error(error, 'a box is x, y, width, height in pixels', at)
@@ -335,7 +349,8 @@ class _Annotations:
                 found.error(
                     fault,
                     'for boxes alone take a config without masks, '
-                    'faster-rcnn_uniformer-s-h14_1x_custom.py', at,
+                    'faster-rcnn_uniformer-s-h14_1x_custom.py',
+                    at,
                 )
         if self.needs.keypoints is not None:
             usable = self._check_keypoints(one, at, size) and usable
@@ -352,7 +367,8 @@ class _Annotations:
         elif area is not None and area <= 0 and self.needs.keypoints is None:
             self.found.warning(
                 'an annotation has no area above 0: it is left out',
-                'correct it', at,
+                'correct it',
+                at,
             )
             self.left_out['area of 0 or below'] += 1
             return False
@@ -368,7 +384,8 @@ class _Annotations:
         count = self.needs.keypoints or 0
         if 'keypoints' not in one:
             note = (
-                self.found.error if self.needs.evaluated
+                self.found.error
+                if self.needs.evaluated
                 else self.found.warning
             )
             note(

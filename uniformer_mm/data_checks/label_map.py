@@ -63,15 +63,18 @@ def check_pairs(cfg: Mapping[str, Any]) -> list[Finding]:
     for number, stem in enumerate(stems, 1):
         if not stem:
             found.error(
-                f'{cfg.get("ann_file")} has a blank line', 'remove it',
+                f'{cfg.get("ann_file")} has a blank line',
+                'remove it',
                 f'line {number}',
             )
         elif stem + suffix not in there:
             wrong = stem.endswith(suffix)
             found.error(
                 f'a name of {cfg.get("ann_file")} is no picture in it',
-                f'names must be without {suffix!r}' if wrong else
-                'set img_suffix and data_prefix.img_path', stem,
+                f'names must be without {suffix!r}'
+                if wrong
+                else 'set img_suffix and data_prefix.img_path',
+                stem,
             )
     if masks:
         have = set(_files(masks)) if os.path.isdir(masks) else set()
@@ -80,7 +83,8 @@ def check_pairs(cfg: Mapping[str, Any]) -> list[Finding]:
                 found.error(
                     f'a picture has no mask in {masks}',
                     f'set seg_map_suffix (now {ending!r}) and data_prefix.'
-                    'seg_map_path, or add it', stem,
+                    'seg_map_path, or add it',
+                    stem,
                 )
         spare = have - {stem + ending for stem in stems}
         if spare and not cfg.get('ann_file'):

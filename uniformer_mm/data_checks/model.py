@@ -117,7 +117,7 @@ def _counts(part: Any, place: str) -> Iterator[tuple[str, int]]:
 
 
 def _check_tta(model: Mapping[str, Any], found: Collector) -> None:
-    """mmdet merges boxes of several views, and no masks."""
+    """Mmdet merges boxes of several views, and no masks."""
     if str(model.get('type')).rpartition('.')[2] != 'DetTTAModel':
         return
     inner = model.get('module') or {}

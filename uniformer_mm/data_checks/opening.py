@@ -1,4 +1,4 @@
-"""Every picture, mask and video of a data set, opened by its host's readers."""
+"""Pictures, masks and videos of a data set, opened by its host's readers."""
 
 from __future__ import annotations
 
@@ -87,8 +87,19 @@ class Samples(Dataset[Opened]):
             fault = error.reason
         except Exception as error:
             fault = f'{type(error).__name__}: {error}'
-        found = [Finding(name, (), fault, 'Fetch it again, correct it, or '
-                         'take it out of the annotations')] if fault else []
+        found = (
+            [
+                Finding(
+                    name,
+                    (),
+                    fault,
+                    'Fetch it again, correct it, or '
+                    'take it out of the annotations',
+                )
+            ]
+            if fault
+            else []
+        )
         found += _oddities(name, info, results, self.window)
         mask = (results or {}).get('gt_seg_map')
         return found, set() if mask is None else set(np.unique(mask).tolist())
@@ -106,9 +117,7 @@ def opened(samples: Samples, workers: int) -> Iterator[Opened]:
     )
 
 
-def label_findings(
-    cfg: Mapping[str, Any], values: set[int]
-) -> list[Finding]:
+def label_findings(cfg: Mapping[str, Any], values: set[int]) -> list[Finding]:
     """What the values of all masks of a data set say of its classes."""
     names = classes_of(cfg)
     if not names or not values:
@@ -119,20 +128,28 @@ def label_findings(
     )
     labels = values - {255}
     if 255 in values and len(names) == 2 and len(labels) == 1:
-        return [Finding(
-            folder, (), f'all masks have the values {sorted(values)}: one of '
-            'the two classes, and 255, which does not count',
-            'write the second class as 1; `uniformer-mm init segmentation` '
-            'does it',
-        )]
+        return [
+            Finding(
+                folder,
+                (),
+                f'all masks have the values {sorted(values)}: one of '
+                'the two classes, and 255, which does not count',
+                'write the second class as 1: `uniformer-mm init '
+                'segmentation` does it',
+            )
+        ]
     unseen = [n for i, n in enumerate(names) if i not in labels]
     if not unseen:
         return []
-    return [Finding(
-        folder, (), f'no mask has the classes {unseen}',
-        'they can not be learnt nor scored: is the order of the classes that '
-        'of the values?', 'warning',
-    )]
+    return [
+        Finding(
+            folder,
+            (),
+            f'no mask has the classes {unseen}',
+            'they can not be learnt nor scored: is their order of the values?',
+            'warning',
+        )
+    ]
 
 
 def _reading(step: Any) -> Any:
@@ -184,9 +201,12 @@ def _oddities(
     total = (results or {}).get('total_frames')
     if total is not None and total < window:
         yield Finding(
-            name, (), f'the video has {total} frames, and a clip is taken '
+            name,
+            (),
+            f'the video has {total} frames, and a clip is taken '
             f'from {window}: its last frames are repeated',
-            'sample fewer (clip_len, frame_interval)', 'warning',
+            'sample fewer (clip_len, frame_interval)',
+            'warning',
         )
     path = info.get('img_path')
     if results is None or not path or not os.path.isfile(path):
@@ -200,10 +220,13 @@ def _oddities(
         return
     if turned not in (0, 1):
         yield Finding(
-            path, (), f'its EXIF orientation is {turned}: it is turned when '
+            path,
+            (),
+            f'its EXIF orientation is {turned}: it is turned when '
             'read, and its annotations are not',
             'make sure that they were drawn on the turned picture, or save it '
-            'without EXIF', 'warning',
+            'without EXIF',
+            'warning',
         )
 
 

@@ -131,13 +131,15 @@ def _fault_of_files(files: Iterable[str]) -> str:
 
 def _is_picture(path: str) -> bool:
     return os.path.splitext(path)[1].lower() in (
-        *ENDS, '.bmp', '.tif', '.tiff', '.webp',
+        *ENDS,
+        '.bmp',
+        '.tif',
+        '.tiff',
+        '.webp',
     )
 
 
-def _size_fault(
-    results: Mapping[str, Any], told: tuple[Any, Any]
-) -> str:
+def _size_fault(results: Mapping[str, Any], told: tuple[Any, Any]) -> str:
     size = tuple(results['ori_shape'][:2])
     if None in told or size == tuple(told):
         return ''

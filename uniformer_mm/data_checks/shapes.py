@@ -11,9 +11,7 @@ __all__ = ['bbox_fault', 'keypoints_fault', 'segmentation_fault']
 LEAST = 6  # numbers of a polygon: x and y of three corners
 
 
-def bbox_fault(
-    box: Any, width: float, height: float
-) -> tuple[str, str, str]:
+def bbox_fault(box: Any, width: float, height: float) -> tuple[str, str, str]:
     """Check x, y, width, height in pixels.
 
     Returns:
@@ -87,9 +85,9 @@ def keypoints_fault(
             '',
         )
     labelled = [(x, y) for x, y, state in triples if state]
-    if labelled and all(0 <= x <= 1 and 0 <= y <= 1 for x, y in labelled):
-        if len(labelled) > 1 or labelled[0] != (0, 0):
-            return 'keypoints are normalised, and must be in pixels', 0, ''
+    small = [0 <= x <= 1 and 0 <= y <= 1 for x, y in labelled]
+    if len(small) > 1 and all(small):
+        return 'keypoints are normalised, and must be in pixels', 0, ''
     outside = any(
         not (-1 <= x <= width + 1 and -1 <= y <= height + 1)
         for x, y in labelled

@@ -81,7 +81,8 @@ def check_list(path: Path, needs: ListNeeds) -> list[Finding]:
                 found.error(
                     f'a label is {needs.classes} or above, and the model has '
                     f'{needs.classes} classes (labels start from 0)',
-                    'set num_classes of the head, or correct the label', at,
+                    'set num_classes of the head, or correct the label',
+                    at,
                 )
         if needs.folder is not None:
             _check_place(name, numbers, needs, found, at)
@@ -137,12 +138,14 @@ def _check_place(
     if not needs.frames:
         if not path.is_file():
             found.error(
-                f'no such video in {needs.folder}', 'set data_prefix, or '
-                'take its line out', f'{at}, {name}',
+                f'no such video in {needs.folder}',
+                'set data_prefix, or take its line out',
+                f'{at}, {name}',
             )
         elif not path.stat().st_size:
             found.error(
-                'a video is empty', 'fetch it again, or take its line out',
+                'a video is empty',
+                'fetch it again, or take its line out',
                 f'{at}, {name}',
             )
         return
@@ -151,20 +154,22 @@ def _check_place(
     last = path / needs.template.format(first + needs.first + total - 1)
     if not path.is_dir():
         found.error(
-            f'no such folder in {needs.folder}', 'set data_prefix, or take '
-            'its line out', f'{at}, {name}',
+            f'no such folder in {needs.folder}',
+            'set data_prefix, or take its line out',
+            f'{at}, {name}',
         )
     elif not os.path.exists(last):
         found.error(
             f'a folder has no frame {last.name}',
-            'correct FRAMES, or filename_tmpl and start_index of the data '
-            'set', f'{at}, {name}',
+            'correct FRAMES, or filename_tmpl and start_index of the data set',
+            f'{at}, {name}',
         )
     if total < needs.window:
         found.warning(
             f'a clip is shorter than the {needs.window} frames that are '
             'sampled from: its last frames are repeated',
-            'sample fewer (clip_len, frame_interval)', f'{at}, {name}',
+            'sample fewer (clip_len, frame_interval)',
+            f'{at}, {name}',
         )
 
 

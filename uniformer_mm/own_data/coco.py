@@ -58,7 +58,8 @@ def read_coco(
     wanted = {
         name: content
         for name, content in files.items()
-        if any('keypoints' in c for c in content['categories']) or not keypoints
+        if any('keypoints' in c for c in content['categories'])
+        or not keypoints
     }
     if not keypoints:  # an export may hold both
         plain = {

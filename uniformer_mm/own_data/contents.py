@@ -174,7 +174,9 @@ def make_splits(
             f'for val (seed {seed})'
         )
     elif not train:
-        raise ValueError(f'there are no samples to train on, only {set(found)}')
+        raise ValueError(
+            f'there are no samples to train on, only {set(found)}'
+        )
     return found, notes
 
 

@@ -11,8 +11,17 @@ SIDES = {'left': 'right', 'right': 'left', 'l': 'r', 'r': 'l'}
 # A side is a word of its own: left_hand, hand-l, LeftHand, hand_L.
 WORDS = re.compile(r'[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^A-Za-z\d]+')
 HALVES = {
-    'upper': ('nose', 'eye', 'ear', 'head', 'neck', 'shoulder', 'elbow',
-              'wrist', 'hand'),
+    'upper': (
+        'nose',
+        'eye',
+        'ear',
+        'head',
+        'neck',
+        'shoulder',
+        'elbow',
+        'wrist',
+        'hand',
+    ),
     'lower': ('hip', 'knee', 'ankle', 'foot', 'heel', 'toe'),
 }
 

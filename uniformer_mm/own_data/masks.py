@@ -24,10 +24,13 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Value = int | tuple[int, int, int]
 
 IGNORED = 255
-FOLDERS = ('mask', 'label', 'annotation', 'gt', 'seg', 'ann')
-TAILS = re.compile(
-    r'[_-](mask|masks|label|labels|labelids|gt|seg|l|leftimg8bit)$', re.I
+# Beginnings of the names of folders, in lower case.
+OF_MASKS = ('mask', 'label', 'annotation', 'gt', 'seg', 'ann')
+OF_PICTURES = ('image', 'img', 'jpeg', 'leftimg', 'photo', 'picture', 'rgb')
+MASK_TAIL = re.compile(
+    r'([_-]gtfine)?[_-](mask|masks|label|labels|labelids|gt|seg|l)$', re.I
 )
+PICTURE_TAIL = re.compile(r'_leftimg8bit$', re.I)
 NAMES = ('labelmap.txt', 'class_dict.csv', 'classes.txt')
 MOST = 254  # classes
 
@@ -128,19 +131,8 @@ def relabelled(mask: Array, labels: Mapping[Value, int]) -> Array:
 
 def _pairs(root: Path) -> list[MaskPair]:
     files = files_below(root, PICTURES)
-    masks, pictures = {}, []
-    for path in files:
-        folder, _, name = path.rpartition('/')
-        if any(
-            part.startswith(FOLDERS) for part in folder.lower().split('/')
-        ):
-            masks[_key(path)] = path
-        elif TAILS.search(name.rpartition('.')[0]) and not TAILS.search(
-            name.rpartition('.')[0]
-        )[0].lower().endswith('leftimg8bit'):  # type: ignore[index]
-            masks[_key(path)] = path
-        else:
-            pictures.append(path)
+    pictures = [path for path in files if not _is_mask(path)]
+    masks = {_key(path): path for path in files if _is_mask(path)}
     pairs = [
         MaskPair(path, masks[_key(path)])
         for path in pictures
@@ -149,7 +141,7 @@ def _pairs(root: Path) -> list[MaskPair]:
     if not pairs:
         raise ValueError(
             f'no pictures with masks in {root}: masks are looked for in '
-            f'folders whose names begin with {", ".join(FOLDERS)}, under the '
+            f'folders whose names begin with {", ".join(OF_MASKS)}, under the '
             'names of the pictures (images/a.jpg, masks/a.png), or beside '
             f'them as a_mask.png; found {len(pictures)} pictures and '
             f'{len(masks)} masks'
@@ -157,10 +149,20 @@ def _pairs(root: Path) -> list[MaskPair]:
     return pairs
 
 
+def _is_mask(path: str) -> bool:
+    """By the innermost folder that tells, else by the end of its name."""
+    *folders, name = path.lower().split('/')
+    for folder in reversed(folders):
+        if folder.startswith((*OF_MASKS, *OF_PICTURES)):
+            return folder.startswith(OF_MASKS)
+    return MASK_TAIL.search(name.rpartition('.')[0]) is not None
+
+
 def _key(path: str) -> tuple[str, str]:
     """Split and stem without what marks masks: equal for a pair."""
     folder, _, name = path.rpartition('/')
-    return split_of(folder), TAILS.sub('', name.rpartition('.')[0]).lower()
+    stem = PICTURE_TAIL.sub('', MASK_TAIL.sub('', name.rpartition('.')[0]))
+    return split_of(folder), stem.lower()
 
 
 def _values(mask: Array) -> set[Value]:

@@ -14,7 +14,7 @@ from typing import Any
 from uniformer_mm.checks import check_choice, check_number
 from uniformer_mm.hosts import HOSTS
 from uniformer_mm.own_data.coco import find_coco, read_coco
-from uniformer_mm.own_data.contents import Contents, Picture, make_splits
+from uniformer_mm.own_data.contents import Contents, make_splits
 from uniformer_mm.own_data.keypoints import template_keypoints
 from uniformer_mm.own_data.masks import read_mask, read_masks, relabelled
 from uniformer_mm.own_data.objects import coco_of, palette
