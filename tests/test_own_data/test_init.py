@@ -42,16 +42,16 @@ FOLDERS: dict[str, tuple[str, Make]] = {
     'videos': ('action', own.make_videos),
 }
 FOUND = {
-    'coco': ('mask-rcnn', CLASSES),
-    'coco boxes': ('faster-rcnn', CLASSES),
-    'voc': ('faster-rcnn', tuple(own.VOC_NAMES)),
-    'yolo': ('faster-rcnn', CLASSES),
-    'yolo polygons': ('mask-rcnn', CLASSES),
-    'label maps': ('upernet', ('none', *CLASSES)),
-    'masks of 0 and 255': ('upernet', ('background', 'class 255')),
-    'coloured masks': ('upernet', ('none', *CLASSES)),
-    'keypoints': ('td-hm', ()),
-    'videos': ('uniformer-s_16x4', tuple(sorted(MOTIONS))),
+    'coco': ('MaskRCNN', CLASSES),
+    'coco boxes': ('FasterRCNN', CLASSES),
+    'voc': ('FasterRCNN', tuple(own.VOC_NAMES)),
+    'yolo': ('FasterRCNN', CLASSES),
+    'yolo polygons': ('MaskRCNN', CLASSES),
+    'label maps': ('EncoderDecoder', ('none', *CLASSES)),
+    'masks of 0 and 255': ('EncoderDecoder', ('background', 'class 255')),
+    'coloured masks': ('EncoderDecoder', ('none', *CLASSES)),
+    'keypoints': ('TopdownPoseEstimator', ()),
+    'videos': ('Recognizer3D', tuple(sorted(MOTIONS))),
 }
 
 
@@ -90,7 +90,7 @@ def test_what_is_found_and_what_is_written(
     kind: str, toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, printed = init(kind, toy, tmp_path, capsys)
-    template, classes = FOUND[kind]
+    model, classes = FOUND[kind]
     config = Config.fromfile(out)
     assert f'mim train {MODULES[FOLDERS[kind][0]]} {out}' in printed
     data = config.train_dataloader.dataset
@@ -98,9 +98,7 @@ def test_what_is_found_and_what_is_written(
         assert tuple(config.classes) == classes
     elif classes:
         assert tuple(data.metainfo.classes) == classes
-    assert template in (out.read_text() + str(config.model)) or (
-        config.model.type.lower().startswith(template.split('-')[0])
-    )
+    assert config.model.type == model
     assert 'error' not in printed
     assert main(['check-data', str(out), '--workers', '0']) == 0
 
@@ -294,7 +292,7 @@ def too_few_names(root: Path) -> None:
         ('voc', broken_xml, 'xml is no xml'),
         ('videos', one_video, 'for 2 classes or more, found'),
         ('label maps', photographs, 'are they photographs'),
-        ('label maps', too_few_names, r'values \[2, 3\], and there are 2 na'),
+        ('label maps', too_few_names, r'values \[2.*\], and there are 2 na'),
     ],
 )
 def test_what_can_not_be_trained_on_is_named_and_leaves_nothing(

@@ -209,7 +209,7 @@ def _check_images(
         else:
             files[name] += 1
         size = image.get('width'), image.get('height')
-        if not all(_is_number(side) and side >= 1 for side in size):
+        if not all(map(_is_side, size)):
             found.error(
                 'width and height of a picture must be numbers of 1 or more',
                 AGAIN,
@@ -435,6 +435,10 @@ def _is_small(box: Any) -> bool:
 
 def _is_int(value: Any) -> bool:
     return type(value) is int
+
+
+def _is_side(value: Any) -> bool:
+    return _is_number(value) and value >= 1
 
 
 def _is_number(value: Any) -> bool:

@@ -103,9 +103,8 @@ def read_mask(path: Path) -> Array:
     try:
         with Image.open(path) as picture:
             mode = picture.mode
-            if mode not in ('1', 'L', 'P') and not mode.startswith('I'):
-                picture = picture.convert('RGB')
-            array = np.asarray(picture)
+            numbers = mode in ('1', 'L', 'P') or mode.startswith('I')
+            array = np.asarray(picture if numbers else picture.convert('RGB'))
     except (OSError, SyntaxError) as error:
         raise ValueError(f'{path} can not be read: {error}') from error
     if array.ndim == 3 and (array == array[..., :1]).all():
