@@ -222,6 +222,17 @@ def test_a_file_that_is_none(content: str, what: str, tmp_path: Path) -> None:
     assert what in '\n'.join(map(str, check(tmp_path, content)))
 
 
+def test_nothing_is_annotated(tmp_path: Path) -> None:
+    empty = {**coco(), 'annotations': []}
+    for needs, severity in (
+        (CocoNeeds(('cat', 'dog')), 'error'),
+        (BOXES, 'warning'),
+        (POINTS, 'error'),
+    ):
+        (finding,) = check(tmp_path, empty, needs)
+        assert finding.severity == severity
+
+
 def test_classes_of_the_config(tmp_path: Path) -> None:
     needs = CocoNeeds(tuple('raccoon'))  # a tuple without its comma
     content = coco()

@@ -291,8 +291,13 @@ class _Annotations:
                 'multiply them by the size of their picture: x, y, width, '
                 'height in pixels',
             )
-        if not self.needs.evaluated or annotations:
-            self._check_counts(len(annotations), usable, normalised)
+        boxes = self.needs.keypoints is None
+        if boxes and self.needs.evaluated and not annotations:
+            self.found.warning(
+                'it has no annotations', 'nothing can be scored with it'
+            )
+            return
+        self._check_counts(len(annotations), usable, normalised)
 
     def _check_id(self, key: Any, i: int, ids: set[Any]) -> None:
         if not _is_int(key):

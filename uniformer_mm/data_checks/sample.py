@@ -89,7 +89,8 @@ def run_steps(
             size = results.get('ori_shape')
             fault = mask_fault(results['gt_seg_map'], size, classes)
             if fault:
-                raise _error(files, fault)
+                named = f'{results.get("seg_map_path")}: {fault}'
+                raise _error(files, named)
     return results
 
 

@@ -186,7 +186,9 @@ def _write_coco(
     contents: Contents, root: Path, draft: Path, share: float, seed: int
 ) -> dict[str, Any]:
     """Write a file per split, and return the template's values for them."""
-    contents.splits, notes = make_splits(contents.splits, share, seed)
+    contents.splits, notes = make_splits(
+        contents.splits, share, seed, group=lambda p: bool(p.things)
+    )
     contents.notes += notes
     values: dict[str, Any] = {}
     (draft / 'annotations').mkdir()
