@@ -130,7 +130,7 @@ def test_damage_is_found(
         rows = [row for row in csv.DictReader(file) if what in row['what']]
     assert rows
     assert rows[0]['severity'] == ('warning' if harmless else 'error')
-    assert Path(name).name in ''.join(rows[0].values()) or harm is two_values
+    assert Path(name).stem in ''.join(rows[0].values()) or harm is two_values
 
 
 def test_workers_find_the_same(

@@ -80,9 +80,10 @@ class Samples(Dataset[Opened]):
         files = files_of(info)
         name = files[0] if files else ''
         results: Any = None
+        fault = _fault_of(info)
         try:
-            results = run_steps(self.steps, dict(info), self.classes)
-            fault = _fault_of(info)
+            if not fault:
+                results = run_steps(self.steps, dict(info), self.classes)
         except BadSampleError as error:
             fault = error.reason
         except Exception as error:
@@ -184,7 +185,10 @@ def _fault_of(info: Mapping[str, Any]) -> str:
         return ''
     from PIL import Image
 
-    with Image.open(mask) as picture:
+    with (
+        contextlib.suppress(OSError, SyntaxError),  # which a step will name
+        Image.open(mask) as picture,
+    ):
         if picture.mode.startswith('I'):
             highest = int(picture.getextrema()[1])  # type: ignore[arg-type]
             if highest > 255:
