@@ -56,7 +56,8 @@ class _Guard:
         self.allowed = allowed
         self.classes = _label_classes(dataset)
         count = len(dataset) if allowed else 0
-        self.bad = torch.zeros(count, dtype=torch.uint8).share_memory_()
+        self.bad = torch.zeros(count, dtype=torch.uint8)
+        self.bad.share_memory_()  # type: ignore[no-untyped-call]
 
     def __call__(self, index: int) -> Any:
         pipeline = self.dataset.pipeline
