@@ -72,8 +72,8 @@ def _objects(root: Path) -> Contents:
     """Read whichever of the formats is there."""
     if files := find_coco(root):
         return read_coco(root, files, keypoints=False)
-    if files := find_voc(root):
-        return read_voc(root, files)
+    if xml := find_voc(root):
+        return read_voc(root, xml)
     if labels := find_yolo(root):
         return read_yolo(root, labels)
     raise ValueError(
