@@ -140,7 +140,13 @@ def shrink(pipeline: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    'kind', ['coco boxes', 'masks of 0 and 255', 'keypoints', 'videos']
+    'kind',
+    [
+        pytest.param('coco boxes', marks=pytest.mark.slow),
+        pytest.param('masks of 0 and 255', marks=pytest.mark.slow),
+        'keypoints',
+        'videos',
+    ],
 )
 def test_it_trains_and_validates(
     kind: str, toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
