@@ -252,6 +252,15 @@ def test_pictures_are_looked_for(tmp_path: Path) -> None:
     assert "but '1.JPG' is" in finding.what
 
 
+def test_what_was_mended_is_looked_at_again(tmp_path: Path) -> None:
+    needs = CocoNeeds(('cat', 'dog'), folder=str(tmp_path))
+    (finding,) = check(tmp_path, coco(), needs)
+    assert finding.places == ('0.jpg', '1.jpg')
+    for name in finding.places:
+        (tmp_path / name).touch()
+    assert check_coco(tmp_path / 'a.json', needs) == []
+
+
 def test_many_places_are_one_line(tmp_path: Path) -> None:
     content = coco(pictures=50)
     everywhere('area', None)(content)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import functools
 import json
 import math
 import os
@@ -20,22 +19,37 @@ from uniformer_mm.data_checks.coco_objects import (
     is_int,
     is_number,
 )
-from uniformer_mm.data_checks.finding import Collector, Finding
+from uniformer_mm.data_checks.finding import Collector, Finding, errors_of
 
 __all__ = ['CocoNeeds', 'check_coco', 'read_json']
 
 PARTS = ('images', 'annotations', 'categories')
 
 
+# A runner asks twice. Findings are kept, and not the content of the files,
+# which takes gigabytes; errors are not kept, for they may be mended.
+_SOUND: dict[tuple[Path, int, int, CocoNeeds], tuple[Finding, ...]] = {}
+
+
 def check_coco(path: Path, needs: CocoNeeds) -> list[Finding]:
-    """Check a file; the same file is read once for the same needs.
+    """Check a file; one without errors is read once for the same needs.
 
     Args:
         path: It exists.
         needs: See there.
     """
     state = path.stat()
-    return list(_checked(path, state.st_mtime_ns, state.st_size, needs))
+    key = (path.resolve(), state.st_mtime_ns, state.st_size, needs)
+    if key in _SOUND:
+        return list(_SOUND[key])
+    found = Collector(str(path))
+    content = read_json(path, found)
+    if content is not None:
+        _check_content(content, needs, found)
+    findings = found.findings()
+    if not errors_of(findings):
+        _SOUND[key] = tuple(findings)
+    return findings
 
 
 def read_json(path: Path, found: Collector) -> Any:
@@ -54,18 +68,6 @@ def read_json(path: Path, found: Collector) -> Any:
     except UnicodeDecodeError:
         found.error('it is no json: no UTF-8 text', 'write it again')
     return None
-
-
-# Findings are kept, the content of the file is not: it takes gigabytes.
-@functools.lru_cache(maxsize=64)
-def _checked(
-    path: Path, _changed: int, _size: int, needs: CocoNeeds
-) -> tuple[Finding, ...]:
-    found = Collector(str(path))
-    content = read_json(path, found)
-    if content is not None:
-        _check_content(content, needs, found)
-    return tuple(found.findings())
 
 
 def _check_content(content: Any, needs: CocoNeeds, found: Collector) -> None:
