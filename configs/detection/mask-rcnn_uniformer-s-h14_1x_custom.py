@@ -1,5 +1,6 @@
 # A template for your own data in COCO's format: edit the lines up to the mark,
 # or copy this file into your project and name the base by its full path.
+# `uniformer-mm init detection DIR` does it.
 _base_ = 'mask-rcnn_uniformer-s-h14_1x_coco_frozen-bn.py'
 
 data_root = 'data/custom/'

@@ -1,5 +1,6 @@
 # A template for your own keypoints in COCO's format: edit the lines up to the
 # mark, or copy this file into your project and name the base by its full path.
+# `uniformer-mm init pose DIR` does it.
 _base_ = 'td-hm_uniformer-s_210e_coco-256x192.py'
 
 data_root = 'data/custom/'

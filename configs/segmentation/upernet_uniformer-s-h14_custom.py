@@ -1,5 +1,6 @@
 # A template for your own images and masks: edit the lines up to the mark, or
 # copy this file into your project and name the bases by their full paths.
+# `uniformer-mm init segmentation DIR` does it.
 _base_ = [
     '../_base_/segmentation/upernet_uniformer-s.py',
     '../_base_/segmentation/ade20k.py',
@@ -10,6 +11,8 @@ _base_ = [
 data_root = 'data/custom/'
 train_images, train_masks = 'images/train', 'masks/train'
 val_images, val_masks = 'images/val', 'masks/val'
+# Text files with the names of those to take, without endings; '': all there.
+train_list, val_list = '', ''
 # Masks have the names of the images, and one byte per pixel: the place of its
 # class in this list, from 0, or 255 for pixels that don't count.
 image_ending, mask_ending = '.jpg', '.png'
@@ -62,6 +65,7 @@ train_dataloader = dict(
     batch_size=batch_size,
     dataset=dict(
         dataset,
+        ann_file=train_list,
         data_prefix=dict(img_path=train_images, seg_map_path=train_masks),
         pipeline=train_pipeline,
     ),
@@ -69,6 +73,7 @@ train_dataloader = dict(
 val_dataloader = dict(
     dataset=dict(
         dataset,
+        ann_file=val_list,
         data_prefix=dict(img_path=val_images, seg_map_path=val_masks),
         pipeline=test_pipeline,
     )

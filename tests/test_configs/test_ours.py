@@ -28,6 +28,7 @@ MAIN = {
 # Those that change more than one thing of it.
 OTHERS = {
     'detection': {
+        'faster-rcnn_uniformer-s-h14_1x_custom',
         'faster-rcnn_uniformer-s-h14_1x_voc0712',
         'mask-rcnn_uniformer-s-h14_1x_custom',
         'mask-rcnn_uniformer-s-h14_1x_lvis',
@@ -55,6 +56,7 @@ OTHERS = {
         'tsn_uniformer-s_8_100e_k400',
         'tsn_uniformer-b_8_100e_k400',
         'tsn_uniformer-s_toy',
+        'uniformer-s_16x4_custom',
         'uniformer-s_toy',
     },
 }

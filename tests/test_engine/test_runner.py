@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +7,16 @@ import pytest
 import torch
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from uniformer_mm.engine import DataCheckRunner
+from uniformer_mm.engine.precision import fit_to_device
 from uniformer_mm.engine.runner import (
     missing_paths,
-    require_classes,
     require_data,
 )
 
@@ -103,53 +103,49 @@ def test_the_message_says_what_to_do(tmp_path: Path) -> None:
     assert 'train_dataloader.dataset.data_root=DIR' in message
 
 
-@pytest.mark.parametrize(
-    ('classes', 'fits'),
-    [
-        (('dog', 'cat', 'cow'), True),
-        (['dog', 'cow'], True),  # of some of its categories
-        (('cat', 'dog', 'cow'), False),  # the order of the ids
-        (('dog', 'cat', 'cow', 'pig'), False),
-        (('dog', 'Cat', 'cow'), False),
-        ('dog', False),  # a tuple without its comma
-        (None, True),  # those of the host's class
-    ],
-)
-def test_classes_are_those_of_the_file_in_its_order(
-    root: Path, classes: Any, fits: bool
-) -> None:
-    names = {2: 'dog', 1: 'cat', 7: 'cow'}
-    content = {'categories': [{'id': i, 'name': n} for i, n in names.items()]}
-    path = root / 'annotations' / 'a.json'
-    path.write_text(json.dumps(content))
-    cfg = dataset(root, metainfo={'classes': classes})
-    if fits:
-        require_classes([{'dataset': cfg}])
-        # A file of the names, as MMEngine takes it.
-        (root / 'names.txt').write_text('dog\ncat\ncow\n')
-        cfg['metainfo']['classes'] = str(root / 'names.txt')
-        require_classes(cfg)
-        return
-    with pytest.raises(ValueError, match='in the order of the file') as error:
+def test_annotations_that_can_not_be_used_stop_it(root: Path) -> None:
+    cfg = dataset(root, metainfo={'classes': ('cat',)})
+    with pytest.raises(ValueError, match='no list images') as error:
         DataCheckRunner.build_dataloader({'dataset': cfg})
-    assert str(list(classes)) in str(error.value)
-    assert f'{path}' in str(error.value)
-    assert "['dog', 'cat', 'cow']" in str(error.value)
-    cfg['type'] = 'mmdet.LVISV1Dataset'
-    require_classes(cfg)
+    assert str(root / 'annotations' / 'a.json') in str(error.value)
 
 
-@pytest.mark.parametrize('content', ['{}', '[1]', '{', '{"categories": [3]}'])
-def test_files_of_other_formats_are_left_to_the_host(
-    root: Path, content: str
+def test_all_that_is_wrong_is_told_before_training(root: Path) -> None:
+    config = runner_config(root / 'all')
+    (root / 'annotations' / 'a.json').write_text('{')
+    (root / 'annotations' / 'b.json').write_text('')
+    runner = build(config)
+    names = ('train', 'a.json'), ('val', 'b.json')
+    runner.cfg = {
+        f'{split}_dataloader': {
+            'dataset': dataset(root, ann_file=f'annotations/{name}')
+        }
+        for split, name in names
+    }
+    with pytest.raises(ValueError, match=r'a\.json.*no json') as error:
+        runner.train()
+    assert 'b.json: the file is empty' in str(error.value)
+
+
+@pytest.mark.parametrize('dtype', ['float16', 'bfloat16'])
+def test_half_precision_of_a_config_is_float32_on_a_cpu(
+    dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (root / 'annotations' / 'a.json').write_text(content)
-    require_classes(dataset(root, metainfo={'classes': ('cat',)}))
-    remote = 's3://bucket/a.json'
-    require_classes(dataset(root, metainfo={'classes': 'x'}, ann_file=remote))
-    lines = {'ann_file': 'list.txt', 'metainfo': {'classes': ('cat',)}}
-    require_classes(lines)
-    require_classes(dataset(root, metainfo='cat'))
+    for name in ('cuda', 'npu', 'mlu', 'musa'):
+        monkeypatch.setattr(
+            f'mmengine.device.is_{name}_available', lambda: False
+        )
+    wrapper = {
+        'type': 'AmpOptimWrapper',
+        'dtype': dtype,
+        'loss_scale': 1.0,
+        'optimizer': {'type': 'SGD', 'lr': 0.1},
+    }
+    runner = build(runner_config(tmp_path / dtype))
+    assert type(runner.build_optim_wrapper(wrapper)) is OptimWrapper
+    assert wrapper['type'] == 'AmpOptimWrapper'
+    monkeypatch.setattr('mmengine.device.is_npu_available', lambda: True)
+    assert fit_to_device(wrapper) is wrapper
 
 
 class Points(Dataset[dict[str, Tensor]]):

@@ -12,12 +12,14 @@ from importlib.metadata import version
 __all__ = ['main']
 
 VERBS = (
+    'check_data',
     'config',
     'convert',
     'doctor',
     'download',
     'export',
     'flops',
+    'init',
     'inspect',
     'plot',
     'predict',

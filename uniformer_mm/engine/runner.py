@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmengine.fileio import list_from_file
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from uniformer_mm.data_checks.data_set import (
+    check_data_set,
+    local_path,
+    parts_of,
+)
+from uniformer_mm.data_checks.finding import Finding, errors_of, told
+from uniformer_mm.data_checks.model import check_config
+from uniformer_mm.engine.bad_samples import guard
 from uniformer_mm.engine.defaults import seeded_train_loader, with_our_hooks
+from uniformer_mm.engine.precision import fit_to_device
 from uniformer_mm.engine.resume import place_loader, prepare_resume
 from uniformer_mm.registry import RUNNERS
 
@@ -20,14 +27,16 @@ __all__ = ['DataCheckRunner', 'missing_paths']
 
 NAME = 'uniformer_mm.DataCheckRunner'
 LOADERS = ('train', 'val', 'test')
-# Data sets of mmdet that number classes by another order than their file's.
-OTHER_ORDER = ('LVIS', 'Objects365')
-REMOTE = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+:')  # a scheme, not a drive
 
 
 @RUNNERS.register_module()
 class DataCheckRunner(Runner):
-    """MMEngine's ``Runner`` with a check of local data paths and of classes.
+    """MMEngine's ``Runner`` with a check of the data before it runs.
+
+    Paths, annotation files and what the model wants of them are checked
+    before training; a sample that fails later names its files, and
+    ``train_dataloader.max_bad_samples=N`` puts others in the place of N of
+    them. fp16 of a config for GPUs becomes float32 on a CPU.
 
     It goes on from the newest checkpoint that is whole, with the random
     numbers and batches that the training would have had (``resume.py``,
@@ -65,12 +74,45 @@ class DataCheckRunner(Runner):
 
         Raises:
             FileNotFoundError: A local path of the data set does not exist.
-            ValueError: Classes of the config are not those of the file.
+            TypeError, ValueError: ``max_bad_samples`` is no number of 0 or
+                more; or the annotations can't be used: says all that is
+                wrong.
         """
-        if isinstance(dataloader, Mapping):
-            require_data(dataloader['dataset'], 'dataset')
-            require_classes(dataloader['dataset'])
-        return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        if not isinstance(dataloader, Mapping):
+            return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        require_data(dataloader['dataset'], 'dataset')
+        require_sound(errors_of(check_data_set(dataloader['dataset'])))
+        settings = dict(dataloader)
+        max_bad_samples = settings.pop('max_bad_samples', 0)
+        loader = Runner.build_dataloader(settings, seed, diff_rank_seed)
+        guard(loader.dataset, max_bad_samples)
+        return loader
+
+    def train(self) -> Any:
+        """See ``Runner.train``.
+
+        Raises:
+            ValueError: The annotations, or the model for them, can't be used:
+                says all that is wrong, of both splits. Or there are
+                checkpoints, and none to resume from.
+        """
+        require_sound(check_config(self.cfg, ('train', 'val')))
+        prepare_resume(self)
+        return super().train()
+
+    def val(self) -> Any:
+        """See ``Runner.val``, and ``train``."""
+        require_sound(check_config(self.cfg, ('val',)))
+        return super().val()
+
+    def test(self) -> Any:
+        """See ``Runner.test``, and ``train``."""
+        require_sound(check_config(self.cfg, ('test',)))
+        return super().test()
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """See ``Runner.build_optim_wrapper``."""
+        return super().build_optim_wrapper(fit_to_device(optim_wrapper))
 
     def build_evaluator(self, evaluator: Any) -> Any:
         """See ``Runner.build_evaluator``.
@@ -80,15 +122,6 @@ class DataCheckRunner(Runner):
         """
         require_data(evaluator, 'evaluator')
         return super().build_evaluator(evaluator)
-
-    def train(self) -> Any:
-        """See ``Runner.train``.
-
-        Raises:
-            ValueError: There are checkpoints, and none to resume from.
-        """
-        prepare_resume(self)
-        return super().train()
 
     def build_train_loop(self, loop: Any) -> Any:
         """See ``Runner.build_train_loop``."""
@@ -141,9 +174,9 @@ def missing_paths(cfg: Any) -> Iterator[tuple[str, Path]]:
     Prefixes are looked for only where the annotation file is present, for
     they say nothing more where all of the data is missing.
     """
-    for part in _parts(cfg):
-        root = _local_path(part.get('data_root'))
-        ann_file = _local_path(part.get('ann_file'))
+    for part in parts_of(cfg):
+        root = local_path(part.get('data_root'))
+        ann_file = local_path(part.get('ann_file'))
         if root is None or ann_file is None:
             continue
         if root and not Path(root).exists():
@@ -156,78 +189,22 @@ def missing_paths(cfg: Any) -> Iterator[tuple[str, Path]]:
         for key, value in (
             prefixes.items() if isinstance(prefixes, Mapping) else ()
         ):
-            prefix = _local_path(value)
+            prefix = local_path(value)
             if prefix and not Path(root, prefix).exists():
                 yield f'data_prefix.{key}', Path(root, prefix)
 
 
-def require_classes(cfg: Any) -> None:
-    """Compare the ``metainfo.classes`` of data sets in COCO's format.
-
-    mmdet numbers the classes by the order of ``categories`` in the file, and
-    takes their names by the order in the config: where these differ, names
-    are shifted and nothing says so. A file may have further categories.
-
-    Raises:
-        ValueError: The names or their order differ.
-    """
-    for part in _parts(cfg):
-        meta = part.get('metainfo')
-        classes = meta.get('classes') if isinstance(meta, Mapping) else None
-        ann_file = _local_path(part.get('ann_file'))
-        kind = str(part.get('type')).rpartition('.')[2]
-        if not classes or not ann_file or kind.startswith(OTHER_ORDER):
-            continue
-        if isinstance(classes, str) and Path(classes).is_file():
-            classes = list_from_file(classes)
-        path = Path(_local_path(part.get('data_root')) or '', ann_file)
-        names = _category_names(path)
-        known = [name for name in names if name in tuple(classes)]
-        if names and known != list(classes):
-            raise ValueError(
-                'metainfo.classes must be names of the categories in '
-                f'{path}, in the order of the file, by which mmdet numbers '
-                f'them, whatever their ids. The config has {list(classes)}, '
-                f'the file {names}. Set train_dataloader.dataset.metainfo, '
-                'that of val_dataloader and of test_dataloader, or put the '
-                'categories of the files in one order.'
-            )
-
-
-def _category_names(path: Path) -> list[str]:
-    """Names of a file's categories; none where it is of another format."""
-    if path.suffix != '.json' or not path.is_file():
-        return []
-    try:
-        content = json.loads(path.read_bytes())
-        return [category['name'] for category in content['categories']]
-    except (KeyError, TypeError, ValueError):  # the host will say so
-        return []
-
-
-def _parts(cfg: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the data sets or metrics in wrappers and lists of them."""
-    if isinstance(cfg, Sequence) and not isinstance(cfg, str):
-        for item in cfg:
-            yield from _parts(item)
-    if isinstance(cfg, Mapping):
-        for key in ('dataset', 'datasets', 'metrics'):
-            yield from _parts(cfg.get(key))
-        yield cfg
-
-
-def _local_path(value: Any) -> str | None:
-    """Return a path of this machine, '' for none, None where it can't be told.
-
-    A check that exists for clear errors must not raise one of its own: what a
-    host takes beside plain paths (remote storage, lists) is left to the host.
-    """
-    if value is None:
-        return ''
-    if not isinstance(value, (str, os.PathLike)):
-        return None
-    path = os.fspath(value)
-    return None if REMOTE.match(path) else path
+def require_sound(findings: Iterable[Finding]) -> None:
+    """Log warnings, and raise ``ValueError`` with all errors at once."""
+    found = list(findings)
+    if wrong := errors_of(found):
+        raise ValueError(
+            f'the data can not be trained on or tested with as it is:\n'
+            f'{told(wrong)}\n`uniformer-mm check-data CONFIG` opens pictures '
+            'and videos too.'
+        )
+    if found:
+        print_log(f'of the data:\n{told(found)}', 'current', logging.WARNING)
 
 
 _from_cfg = Runner.from_cfg.__func__

@@ -1,0 +1,103 @@
+"""Boxes, polygons, run-length codes and keypoints of one object."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ['bbox_fault', 'keypoints_fault', 'segmentation_fault']
+
+LEAST = 6  # numbers of a polygon: x and y of three corners
+
+
+def bbox_fault(box: Any, width: float, height: float) -> tuple[str, str, str]:
+    """Check x, y, width, height in pixels.
+
+    Returns:
+        tuple: What is an error, why the host leaves it out, and what is odd;
+        '' each if it is fine.
+    """
+    if not _are_numbers(box) or len(box) != 4:
+        return 'a box must be 4 numbers that are finite', '', ''
+    x, y, w, h = box
+    if w < 1 or h < 1:
+        return '', 'a box of less than a pixel', ''
+    if x >= width or y >= height or x + w <= 0 or y + h <= 0:
+        return '', 'a box outside its picture', ''
+    # Half a pixel of rounding is everywhere.
+    if min(x, y) < -1 or x + w > width + 1 or y + h > height + 1:
+        return '', '', 'a box reaches out of its picture'
+    return '', '', ''
+
+
+def segmentation_fault(mask: Any, width: float, height: float) -> str:
+    """Return what is wrong with polygons or a run-length code, or ''."""
+    if not mask:
+        return 'an object has a box and no mask (segmentation)'
+    if isinstance(mask, Mapping):
+        size = mask.get('size')
+        if list(size or ()) != [height, width] and math.isfinite(width):
+            return (
+                'a run-length mask has another size than its picture: '
+                f'{size}, not {[height, width]}'
+            )
+        return '' if mask.get('counts') else 'a run-length mask is empty'
+    if not isinstance(mask, list):
+        return 'a mask must be a list of polygons or a run-length code'
+    for polygon in mask:
+        if not isinstance(polygon, list):
+            return 'a mask must be a list of polygons: [[x1, y1, x2, ...]]'
+        if len(polygon) < LEAST or len(polygon) % 2:
+            return (
+                'a polygon needs an even number of coordinates, 6 or more; '
+                f'one has {len(polygon)}'
+            )
+        if not _are_numbers(polygon):
+            return 'a polygon has what are no finite numbers'
+    return ''
+
+
+def keypoints_fault(
+    points: Any, count: int, width: float, height: float
+) -> tuple[str, int, str]:
+    """Check x, y, visibility of each keypoint of an object.
+
+    Returns:
+        tuple: What is an error or '', how many are visible, and what is odd
+        or ''.
+    """
+    if not _are_numbers(points):
+        return 'keypoints must be finite numbers', 0, ''
+    if len(points) != 3 * count:
+        return (
+            f'the config has {count} keypoints, so an object needs '
+            f'{3 * count} numbers; one has {len(points)}',
+            0,
+            '',
+        )
+    triples = list(zip(points[::3], points[1::3], points[2::3], strict=True))
+    if any(state not in (0, 1, 2) for *_, state in triples):
+        return (
+            'the visibility of a keypoint must be 0 (not labelled), 1 '
+            '(hidden) or 2 (visible)',
+            0,
+            '',
+        )
+    labelled = [(x, y) for x, y, state in triples if state]
+    small = [0 <= x <= 1 and 0 <= y <= 1 for x, y in labelled]
+    if len(small) > 1 and all(small):
+        return 'keypoints are normalised, and must be in pixels', 0, ''
+    outside = any(
+        not (-1 <= x <= width + 1 and -1 <= y <= height + 1)
+        for x, y in labelled
+    )
+    odd = 'a keypoint lies outside its picture' if outside else ''
+    return '', len(labelled), odd
+
+
+def _are_numbers(values: Any) -> bool:
+    return isinstance(values, list) and all(
+        type(value) in (int, float) and math.isfinite(value)
+        for value in values
+    )

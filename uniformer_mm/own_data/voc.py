@@ -1,0 +1,133 @@
+"""Folders in Pascal VOC's format: an xml file per picture."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree
+
+from uniformer_mm.own_data.contents import (
+    PICTURES,
+    Contents,
+    Picture,
+    Thing,
+    files_below,
+    picture_size,
+    split_of,
+)
+
+__all__ = ['find_voc', 'read_voc']
+
+
+def find_voc(root: Path) -> list[str]:
+    """Paths below a folder of the xml files of pictures.
+
+    Raises:
+        ValueError: A file is broken; the message names it.
+    """
+    return [
+        name
+        for name in files_below(root, ['.xml'])
+        if _parse(root / name).tag == 'annotation'
+    ]
+
+
+def read_voc(root: Path, files: list[str]) -> Contents:
+    """Read xml files.
+
+    Args:
+        root: Of the data.
+        files: Of ``find_voc``.
+
+    Raises:
+        ValueError: Something in a file is wrong, which is named.
+    """
+    contents = Contents('Pascal VOC xml', {}, [])
+    pictures = {
+        path.rpartition('/')[2].rpartition('.')[0]: path
+        for path in files_below(root, PICTURES)
+    }
+    splits = _image_sets(root)
+    names: Counter[str] = Counter()
+    lost, other_size = [], []
+    for file in files:
+        stem = file.rpartition('/')[2].rpartition('.')[0]
+        tree = _parse(root / file)
+        told = Path(tree.findtext('filename') or '').stem
+        path = pictures.get(stem) or pictures.get(told)
+        if path is None:
+            lost.append(file)
+            continue
+        picture = Picture(path, *picture_size(root / path))
+        size = tuple(
+            int(float(tree.findtext(f'size/{side}') or 0))
+            for side in ('width', 'height')
+        )
+        if size not in ((0, 0), (picture.width, picture.height)):
+            other_size.append(file)
+        for one in tree.iter('object'):
+            thing = _thing(one, picture, f'{root / file}')
+            names[thing.name] += 1
+            picture.things.append(thing)
+        folder = file.rpartition('/')[0]
+        split = splits.get(stem, 'all' if splits else split_of(folder))
+        contents.splits.setdefault(split, []).append(picture)
+    contents.classes = sorted(names)
+    _note(contents, lost, 'have no picture, and are left out')
+    _note(contents, other_size, 'tell another size than their picture has')
+    folded = Counter(name.lower() for name in names)
+    twice = [name for name in names if folded[name.lower()] > 1]
+    if twice:
+        contents.notes.append(
+            f'classes that differ in case alone are several: {sorted(twice)}'
+        )
+    if splits and 'all' in contents.splits:
+        count = len(contents.splits.pop('all'))
+        contents.notes.append(f'{count} pictures are in no ImageSets file')
+    return contents
+
+
+def _parse(path: Path) -> ElementTree.Element:
+    try:
+        return ElementTree.parse(path).getroot()
+    except ElementTree.ParseError as error:
+        raise ValueError(f'{path} is no xml: {error}') from error
+
+
+def _thing(one: ElementTree.Element, picture: Picture, file: str) -> Thing:
+    name = (one.findtext('name') or '').strip()
+    if not name:
+        raise ValueError(f'{file}: an object has no name')
+    try:
+        left, top, right, bottom = (
+            float(one.findtext(f'bndbox/{side}') or '')
+            for side in ('xmin', 'ymin', 'xmax', 'ymax')
+        )
+    except ValueError:
+        raise ValueError(
+            f'{file}: object {name!r} has no bndbox with xmin, ymin, xmax, '
+            'ymax'
+        ) from None
+    # Pixels are counted from 1, and the last one belongs to the box.
+    left, top = max(left - 1, 0), max(top - 1, 0)
+    right = min(right, picture.width)
+    bottom = min(bottom, picture.height)
+    return Thing(name, [left, top, right - left, bottom - top])
+
+
+def _image_sets(root: Path) -> dict[str, str]:
+    """Stem -> split, of the lists below a folder ImageSets."""
+    found: dict[str, str] = {}
+    for name in files_below(root, ['.txt']):
+        path = Path(name)
+        split = split_of(path.name)
+        if 'ImageSets' in path.parts and split != 'all':
+            for line in (root / name).read_text().splitlines():
+                if line.strip():
+                    found.setdefault(line.split()[0], split)
+    return found
+
+
+def _note(contents: Contents, files: list[str], what: str) -> None:
+    if files:
+        contents.notes.append(f'{len(files)} files {what}: {files[0]}, ...')
