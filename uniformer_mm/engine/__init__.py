@@ -1,12 +1,16 @@
 """MMEngine extensions of the suite; importing this registers them."""
 
 from uniformer_mm.engine.compile import CompileBackboneHook
+from uniformer_mm.engine.flexible import DataCheckFlexibleRunner
+from uniformer_mm.engine.fsdp import BlockFSDPStrategy
 from uniformer_mm.engine.hooks import EvaluateFirstHook
 from uniformer_mm.engine.optim import LayerDecayOptimWrapperConstructor
 from uniformer_mm.engine.runner import DataCheckRunner
 
 __all__ = [
+    'BlockFSDPStrategy',
     'CompileBackboneHook',
+    'DataCheckFlexibleRunner',
     'DataCheckRunner',
     'EvaluateFirstHook',
     'LayerDecayOptimWrapperConstructor',

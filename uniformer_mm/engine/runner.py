@@ -11,29 +11,33 @@ from typing import Any
 
 from mmengine.fileio import list_from_file
 from mmengine.runner import Runner
+from torch import nn
 
+from uniformer_mm.engine.processes import (
+    Processes,
+    ddp_of_a_cpu,
+    join_processes,
+    on_cpu,
+)
 from uniformer_mm.registry import RUNNERS
 
 __all__ = ['DataCheckRunner', 'missing_paths']
 
-NAME = 'uniformer_mm.DataCheckRunner'
+NAMES = (
+    'uniformer_mm.DataCheckRunner',
+    'uniformer_mm.DataCheckFlexibleRunner',
+)
 LOADERS = ('train', 'val', 'test')
 # Data sets of mmdet that number classes by another order than their file's.
 OTHER_ORDER = ('LVIS', 'Objects365')
 REMOTE = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+:')  # a scheme, not a drive
 
 
-@RUNNERS.register_module()
-class DataCheckRunner(Runner):
-    """MMEngine's ``Runner`` with a check of local data paths and of classes.
-
-    A config selects it by ``runner_type='uniformer_mm.DataCheckRunner'``. The
-    tools of mmpose and the tests of mmseg don't look at that key: they call
-    ``Runner.from_cfg``, which importing this module makes look at it.
-    """
+class DataChecks:
+    """What a runner of MMEngine checks of its data, mixed into it."""
 
     @classmethod
-    def from_cfg(cls, cfg: Any) -> Runner:
+    def from_cfg(cls, cfg: Any) -> Any:
         """See ``Runner.from_cfg``; this is what the hosts' tools call.
 
         Raises:
@@ -49,7 +53,7 @@ class DataCheckRunner(Runner):
         ]
         if errors and all(errors):
             raise SystemExit(errors[0])
-        return super().from_cfg(cfg)
+        return super().from_cfg(cfg)  # type: ignore[misc]
 
     @staticmethod
     def build_dataloader(
@@ -73,7 +77,30 @@ class DataCheckRunner(Runner):
             FileNotFoundError: A metric's local annotation file is missing.
         """
         require_data(evaluator, 'evaluator')
-        return super().build_evaluator(evaluator)
+        return super().build_evaluator(evaluator)  # type: ignore[misc]
+
+
+@RUNNERS.register_module()
+class DataCheckRunner(DataChecks, Processes, Runner):
+    """MMEngine's ``Runner`` with a check of local data paths and of classes.
+
+    A config selects it by ``runner_type='uniformer_mm.DataCheckRunner'``. The
+    tools of mmpose and the tests of mmseg don't look at that key: they call
+    ``Runner.from_cfg``, which importing this module makes look at it.
+    Several processes run on a CPU too, and are watched (``RankWatch``).
+    """
+
+    def setup_env(self, env_cfg: dict[str, Any]) -> None:
+        """See ``Runner.setup_env``; without a GPU the backend is gloo."""
+        join_processes(self.launcher, env_cfg.get('dist_cfg'))
+        super().setup_env(env_cfg)
+
+    def wrap_model(self, model_wrapper_cfg: Any, model: nn.Module) -> Any:
+        """See ``Runner.wrap_model``; a CPU has no number to name."""
+        if model_wrapper_cfg is None and on_cpu():
+            unused = self.cfg.get('find_unused_parameters', False)
+            model_wrapper_cfg = ddp_of_a_cpu(find_unused_parameters=unused)
+        return super().wrap_model(model_wrapper_cfg, model)
 
 
 def require_data(cfg: Any, what: str) -> None:
@@ -206,8 +233,8 @@ _from_cfg = Runner.from_cfg.__func__
 # tests of mmseg, call it without a look at ``runner_type``. A config that
 # names another runner, or none, is built as ever.
 def _from_cfg_of_the_named(cls: type[Runner], cfg: Any) -> Runner:
-    if cls is Runner and cfg.get('runner_type') == NAME:
-        return DataCheckRunner.from_cfg(cfg)
+    if cls is Runner and cfg.get('runner_type') in NAMES:
+        return RUNNERS.get(cfg.get('runner_type')).from_cfg(cfg)
     return _from_cfg(cls, cfg)
 
 
