@@ -9,16 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from logging import Logger
 from typing import Any
 
 import torch
 from mmengine.device import get_device
 from mmengine.dist import init_dist, is_distributed
+from mmengine.model import revert_sync_batchnorm
+from torch import nn
 
 from uniformer_mm.checks import check_number
 from uniformer_mm.engine.watch import RankWatch
 
-__all__ = ['Processes', 'ddp_of_a_cpu', 'join_processes', 'on_cpu']
+__all__ = [
+    'Processes',
+    'ddp_of_a_cpu',
+    'join_processes',
+    'norms_of_a_cpu',
+    'on_cpu',
+]
 
 
 class Processes:
@@ -48,6 +57,20 @@ def ddp_of_a_cpu(**options: Any) -> dict[str, Any]:
         **options,
         'device_ids': None,
     }
+
+
+def norms_of_a_cpu(model: nn.Module, logger: Logger) -> nn.Module:
+    """Make batch norms of torch's synchronized ones, which need a GPU.
+
+    Those of mmcv (``sync_bn='mmcv'``) stay: with mmcv-lite they run here.
+    """
+    if any(isinstance(part, nn.SyncBatchNorm) for part in model.modules()):
+        logger.warning(
+            "torch's SyncBatchNorm needs a GPU: on this CPU each process "
+            'normalizes by its own samples'
+        )
+        model = revert_sync_batchnorm(model)
+    return model
 
 
 def join_processes(launcher: str, dist_cfg: Mapping[str, Any] | None) -> None:

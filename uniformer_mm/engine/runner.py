@@ -17,6 +17,7 @@ from uniformer_mm.engine.processes import (
     Processes,
     ddp_of_a_cpu,
     join_processes,
+    norms_of_a_cpu,
     on_cpu,
 )
 from uniformer_mm.registry import RUNNERS
@@ -96,7 +97,9 @@ class DataCheckRunner(DataChecks, Processes, Runner):
         super().setup_env(env_cfg)
 
     def wrap_model(self, model_wrapper_cfg: Any, model: nn.Module) -> Any:
-        """See ``Runner.wrap_model``; a CPU has no number to name."""
+        """See ``Runner.wrap_model``; without a GPU as a CPU needs it."""
+        if self.distributed and on_cpu():
+            model = norms_of_a_cpu(model, self.logger)
         if model_wrapper_cfg is None and on_cpu():
             unused = self.cfg.get('find_unused_parameters', False)
             model_wrapper_cfg = ddp_of_a_cpu(find_unused_parameters=unused)
