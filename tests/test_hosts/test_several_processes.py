@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.mim import logged_losses, mim
+from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
 
 pytest.importorskip('mim')
 
@@ -28,6 +29,15 @@ done
 for process in "${started[@]}"; do wait "$process" || exit 1; done
 """
 SCONTROL = '#!/usr/bin/env bash\necho 127.0.0.1\n'
+
+
+@pytest.fixture(scope='module')
+def few_shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy data set, with a star for pose in each part."""
+    root = tmp_path_factory.mktemp('data') / 'toy'
+    spec = ToyDataSpec(train=12, val=12, train_clips=4, val_clips=2)
+    make_toy_data(root, spec)
+    return root
 
 
 def losses(
