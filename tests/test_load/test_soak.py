@@ -18,7 +18,7 @@ from uniformer_mm import load
 STATM = Path('/proc/self/statm')
 PAGE = os.sysconf('SC_PAGE_SIZE') if hasattr(os, 'sysconf') else 0
 NOTE = 'note'  # property of a test case in JUnit's XML
-SIDES = range(48, 257, 8)  # px
+SIDES = range(96, 257, 8)  # px
 
 
 def resident() -> int:
