@@ -50,7 +50,7 @@ ALLOWED = {
     'doctor.probe': set(),
     'doctor.releases': set(),
     'engine': {'checks', 'engine', 'registry'},
-    'engine.fsdp': {'models.blocks', 'registry'},
+    'engine.fsdp': {'engine.processes', 'models.blocks', 'registry'},
     'fast': {'fast'},
     'fast.kinds': {'fast.path'},
     'fast.path': set(),

@@ -61,8 +61,7 @@ def read_or_refused(path: Path, content: bytes) -> WeightFile | None:
         try:
             return read_weights(path)
         except ValueError as error:
-            assert_documented(error)
-            assert str(path) in str(error)
+            assert_documented(error, str(path))
             return None
 
 

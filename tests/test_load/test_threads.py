@@ -33,7 +33,9 @@ def test_eight_threads_give_what_one_gives(
     model: Any = small(kind)
     if form == 'deployed':
         deploy(model)
-    sizes = [(1 + i % 3, 64 + 16 * (i % 4), 96 - 8 * (i % 5)) for i in range(8)]
+    sizes = [
+        (1 + i % 3, 64 + 16 * (i % 4), 96 - 8 * (i % 5)) for i in range(8)
+    ]
     inputs = [random_input(kind, *size) for size in sizes]
 
     # Modes of torch and of ours belong to a thread.

@@ -60,7 +60,7 @@ def test_the_command_fails_where_something_is_wrong(
     document = tmp_path / 'reliability.md'
     document.write_text(DOCUMENT.read_text())
     monkeypatch.setattr(reliability, 'DOCUMENT', document)
-    monkeypatch.setattr(reliability, 'write', lambda figures: None)
+    monkeypatch.setattr(reliability, 'write', lambda _: None)
     monkeypatch.setattr(reliability, 'read', lambda: figures_of(report))
     assert reliability.main([str(report)]) == 1
     assert 'fuzz: weight files' in document.read_text()

@@ -1,6 +1,6 @@
-"""Read a report of the tests and write its figures; `.ci/nightly` calls it.
+"""Read reports of the tests and write their figures; `.ci/nightly` calls it.
 
-Usage: python -m tools.reliability REPORT.xml
+Usage: python -m tools.reliability REPORT.xml...
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from tools.reliability.table import DOCUMENT, TOOL, table
 def main(argv: list[str] | None = None) -> int:
     """Return 1 if anything went wrong, or nothing was tried."""
     parser = argparse.ArgumentParser(prog='python -m tools.reliability')
-    parser.add_argument('report', type=Path)
-    figures = figures_of(parser.parse_args(argv).report)
+    parser.add_argument('reports', type=Path, nargs='+')
+    figures = figures_of(*parser.parse_args(argv).reports)
     write(figures)
     DOCUMENT.write_text(filled(DOCUMENT, TOOL, table(read())))
     tried = any(figure.tried for figure in figures)

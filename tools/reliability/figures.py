@@ -88,20 +88,28 @@ class Figure:
     note: str
 
 
-def figures_of(report: Path) -> list[Figure]:
-    """Add up a report of pytest (``--junitxml``); skipped tests count not.
+def figures_of(*reports: Path) -> list[Figure]:
+    """Add up reports of pytest (``--junitxml``); skipped tests count not.
 
     A test counts as many as its property ``tried`` says, else once.
     """
     found: dict[str, list[tuple[int, bool, str]]] = {k: [] for k in KINDS}
-    # Written by our own tests, a moment ago.
-    for case in ET.parse(report).iter('testcase'):  # nosec B314
+    cases = [
+        case
+        for report in reports  # written by our own tests, a moment ago
+        for case in ET.parse(report).iter('testcase')  # nosec B314
+    ]
+    for case in cases:
         if case.find('skipped') is not None:
             continue
         name = f'{case.get("classname")}.{case.get("name")}'
-        properties = {p.get('name'): p.get('value') for p in case.iter('property')}
+        properties = {
+            p.get('name'): p.get('value') for p in case.iter('property')
+        }
         tried = int(properties.get('tried') or 1)
-        failed = any(case.find(end) is not None for end in ('failure', 'error'))
+        failed = any(
+            case.find(end) is not None for end in ('failure', 'error')
+        )
         note = properties.get('note') or ''
         for kind, patterns in KINDS.items():
             if any(fnmatchcase(name, pattern) for pattern in patterns):
@@ -110,12 +118,12 @@ def figures_of(report: Path) -> list[Figure]:
     return [
         Figure(
             kind,
-            sum(tried for tried, _, _ in cases),
-            sum(tried for tried, failed, _ in cases if not failed),
-            sum(tried for tried, failed, _ in cases if failed),
-            '; '.join(note for _, failed, note in cases if note and not failed),
+            sum(tried for tried, _, _ in own),
+            sum(tried for tried, failed, _ in own if not failed),
+            sum(tried for tried, failed, _ in own if failed),
+            '; '.join(note for _, failed, note in own if note and not failed),
         )
-        for kind, cases in found.items()
+        for kind, own in found.items()
     ]
 
 

@@ -14,6 +14,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.utils._pytree import tree_map_only
 
+from uniformer_mm.engine.processes import norms_of_a_cpu, on_cpu
 from uniformer_mm.models.blocks import Block
 from uniformer_mm.registry import STRATEGIES
 
@@ -62,6 +63,8 @@ class BlockFSDPStrategy(DDPStrategy):
                 'BlockFSDPStrategy needs a model with blocks of UniFormer, '
                 f'got {type(model).__name__} without one'
             )
+        if on_cpu():
+            model = norms_of_a_cpu(model, self.logger)
         device = torch.device(get_device())
         model = self.convert_model(model.to(device))
         ranks = torch.distributed.get_world_size()

@@ -101,7 +101,7 @@ def join_processes(launcher: str, dist_cfg: Mapping[str, Any] | None) -> None:
 @contextmanager
 def _no_gpu_to_choose() -> Iterator[None]:
     set_device = torch.cuda.set_device
-    torch.cuda.set_device = lambda device: None
+    torch.cuda.set_device = lambda *_: None
     try:
         yield
     finally:

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from datetime import timedelta
 from types import FrameType, TracebackType
 from typing import Any
@@ -63,12 +64,16 @@ class RankWatch:
         """Begin to watch."""
         if self.world_size > 1 and 'MASTER_PORT' in os.environ:
             # A connection of its own: another thread may wait on torch's.
-            self.store = TCPStore(
-                os.environ['MASTER_ADDR'],
-                int(os.environ['MASTER_PORT']),
-                is_master=False,
-                timeout=timedelta(seconds=SILENCE),
-            )
+            try:
+                self.store = TCPStore(
+                    os.environ['MASTER_ADDR'],
+                    int(os.environ['MASTER_PORT']),
+                    is_master=False,
+                    timeout=timedelta(seconds=SILENCE),
+                )
+            except RuntimeError as error:  # a training goes on unwatched
+                self._log(f'the ranks are not watched: {error}')
+                return self
             self.thread.start()
         return self
 
@@ -85,6 +90,9 @@ class RankWatch:
                 self._log(self._account())
             self.done.set()
             self.thread.join(SILENCE)
+            if error is None:  # who is done early is not gone
+                with suppress(RuntimeError):
+                    self.store.set(key(self.rank), '')
 
     def _run(self) -> None:
         neighbour = (self.rank + 1) % self.world_size
@@ -104,7 +112,7 @@ class RankWatch:
             now = time.monotonic()
             if beat != heard:
                 heard, heard_at, silent = beat, now, False
-            if now - heard_at > SILENCE and not silent:
+            if beat and now - heard_at > SILENCE and not silent:
                 silent = True
                 self._log(
                     f'{said(neighbour, beat)} has not been heard of for '
@@ -157,7 +165,9 @@ class RankWatch:
         except RuntimeError as error:
             return f'the store of the process group is gone: {error}'
         silent = [rank for rank in others if before[rank] == after[rank]]
-        named = '; '.join(said(r, after[r]) for r in (silent or others)[:LISTED])
+        named = '; '.join(
+            said(r, after[r]) for r in (silent or others)[:LISTED]
+        )
         count = f'{len(silent)} of {len(others)} other ranks'
         if silent:
             return f'rank {self.rank} stops: {count} do not answer: {named}'
