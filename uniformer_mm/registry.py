@@ -14,6 +14,7 @@ __all__ = [
     'MODELS',
     'OPTIM_WRAPPER_CONSTRUCTORS',
     'RUNNERS',
+    'STRATEGIES',
     'TRANSFORMS',
     'WEIGHT_INITIALIZERS',
 ]
@@ -33,6 +34,7 @@ MODELS = _child(registry.MODELS, 'backbones', 'necks', 'transforms')
 TRANSFORMS = _child(registry.TRANSFORMS, 'transforms')
 HOOKS = _child(registry.HOOKS, 'engine')
 RUNNERS = _child(registry.RUNNERS, 'engine')
+STRATEGIES = _child(registry.STRATEGIES, 'engine')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(
     registry.OPTIM_WRAPPER_CONSTRUCTORS, 'engine'
 )

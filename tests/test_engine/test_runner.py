@@ -14,11 +14,8 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from uniformer_mm.engine import DataCheckRunner
+from uniformer_mm.engine.data_checking import missing_paths, require_data
 from uniformer_mm.engine.precision import fit_to_device
-from uniformer_mm.engine.runner import (
-    missing_paths,
-    require_data,
-)
 
 
 def dataset(root: Path, **changes: Any) -> dict[str, Any]:

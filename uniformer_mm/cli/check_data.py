@@ -116,7 +116,7 @@ def _read(name: str, options: Iterable[str]) -> Any:
 
 def _findings(config: Any, args: argparse.Namespace) -> Iterator[Any]:
     from uniformer_mm.data_checks import Finding, check_config
-    from uniformer_mm.engine.runner import missing_paths
+    from uniformer_mm.engine.data_checking import missing_paths
 
     splits = tuple(args.splits)
     parts = [

@@ -6,9 +6,46 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from uniformer_mm.engine.resume import place_loader, prepare_resume
 from uniformer_mm.engine.seeded_loader import seeded
 
-__all__ = ['seeded_train_loader', 'with_our_hooks']
+__all__ = ['Resumes']
+
+
+class Resumes:
+    """What our runners do to lose nothing, mixed into MMEngine's.
+
+    They go on from the newest checkpoint that is whole, with the random
+    numbers and batches that the training would have had (``resume.py``,
+    ``seeded_loader.py``), and have ``with_our_hooks``.
+    """
+
+    train_loop: Any
+
+    def train(self) -> Any:
+        """See ``Runner.train``.
+
+        Raises:
+            ValueError: There are checkpoints, and none to resume from.
+        """
+        prepare_resume(self)
+        return super().train()  # type: ignore[misc]
+
+    def build_train_loop(self, loop: Any) -> Any:
+        """See ``Runner.build_train_loop``."""
+        if not isinstance(loop, Mapping):
+            return super().build_train_loop(loop)  # type: ignore[misc]
+        with seeded_train_loader(self):
+            return super().build_train_loop(loop)  # type: ignore[misc]
+
+    def resume(self, *args: Any, **kwargs: Any) -> None:
+        """See ``Runner.resume``."""
+        super().resume(*args, **kwargs)  # type: ignore[misc]
+        place_loader(self.train_loop)
+
+    def register_default_hooks(self, hooks: Any = None) -> None:
+        """See ``Runner.register_default_hooks``."""
+        super().register_default_hooks(with_our_hooks(hooks))  # type: ignore[misc]
 
 
 def with_our_hooks(hooks: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -69,8 +69,10 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
               ``custom_keys`` come on top. Defaults to 'everything'.
 
     Raises:
-        TypeError: ``layer_decay_rate`` is not a number.
-        ValueError: An option is unknown or breaks its rule.
+        TypeError: ``layer_decay_rate`` is not a number, or ``paramwise_cfg``
+            no dict.
+        ValueError: An option is unknown or breaks its rule, or there is no
+            optimizer.
 
     Examples:
         >>> optim_wrapper = dict(
@@ -86,6 +88,18 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         optim_wrapper_cfg: dict[str, Any],
         paramwise_cfg: dict[str, Any] | None = None,
     ) -> None:
+        if (
+            not isinstance(optim_wrapper_cfg, Mapping)
+            or 'optimizer' not in optim_wrapper_cfg
+        ):
+            raise ValueError(
+                "optim_wrapper_cfg must be a dict with the key 'optimizer', "
+                f'got {optim_wrapper_cfg!r}'
+            )
+        if not isinstance(paramwise_cfg or {}, Mapping):
+            raise TypeError(
+                f'paramwise_cfg must be a dict or None, got {paramwise_cfg!r}'
+            )
         options = dict(paramwise_cfg or {})
         rate = options.pop('layer_decay_rate', 1.0)
         check_number('layer_decay_rate', rate)
@@ -95,7 +109,7 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             )
         groups = options.pop('decay_groups', 'everything')
         check_choice('decay_groups', groups, DECAY_GROUPS)
-        unknown = sorted(set(options) - MMENGINE_OPTIONS)
+        unknown = sorted(set(options) - MMENGINE_OPTIONS, key=str)
         if unknown:
             raise ValueError(
                 f'unknown options {unknown} in paramwise_cfg; choose from '

@@ -1,210 +1,62 @@
-"""A runner that says what is wrong with a data set, and resumes exactly."""
+"""The runner of our configs: checks its data, resumes, and joins its ranks."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from mmengine.logging import print_log
 from mmengine.runner import Runner
+from torch import nn
 
-from uniformer_mm.data_checks.data_set import (
-    check_data_set,
-    local_path,
-    parts_of,
-)
-from uniformer_mm.data_checks.finding import Finding, errors_of, told
-from uniformer_mm.data_checks.model import check_config
-from uniformer_mm.engine.bad_samples import guard
-from uniformer_mm.engine.defaults import seeded_train_loader, with_our_hooks
+from uniformer_mm.engine.data_checking import DataChecks
+from uniformer_mm.engine.defaults import Resumes
 from uniformer_mm.engine.precision import fit_to_device
-from uniformer_mm.engine.resume import place_loader, prepare_resume
+from uniformer_mm.engine.processes import (
+    Processes,
+    ddp_of_a_cpu,
+    join_processes,
+    norms_of_a_cpu,
+    on_cpu,
+)
 from uniformer_mm.registry import RUNNERS
 
-__all__ = ['DataCheckRunner', 'missing_paths']
+__all__ = ['DataCheckRunner']
 
-NAME = 'uniformer_mm.DataCheckRunner'
-LOADERS = ('train', 'val', 'test')
+NAMES = (
+    'uniformer_mm.DataCheckRunner',
+    'uniformer_mm.DataCheckFlexibleRunner',
+)
 
 
 @RUNNERS.register_module()
-class DataCheckRunner(Runner):
-    """MMEngine's ``Runner`` with a check of the data before it runs.
+class DataCheckRunner(DataChecks, Resumes, Processes, Runner):
+    """MMEngine's ``Runner``, with a check of the data before it runs.
 
-    Paths, annotation files and what the model wants of them are checked
-    before training; a sample that fails later names its files, and
-    ``train_dataloader.max_bad_samples=N`` puts others in the place of N of
-    them. fp16 of a config for GPUs becomes float32 on a CPU.
-
-    It goes on from the newest checkpoint that is whole, with the random
-    numbers and batches that the training would have had (``resume.py``,
-    ``seeded_loader.py``), and has hooks of ours by default (``defaults.py``).
+    It resumes to the numbers of an unbroken training (``Resumes``). fp16 of a
+    config for GPUs becomes float32 on a CPU, where several processes run too;
+    they are watched (``RankWatch``).
 
     A config selects it by ``runner_type='uniformer_mm.DataCheckRunner'``. The
     tools of mmpose and the tests of mmseg don't look at that key: they call
     ``Runner.from_cfg``, which importing this module makes look at it.
     """
 
-    @classmethod
-    def from_cfg(cls, cfg: Any) -> Runner:
-        """See ``Runner.from_cfg``; this is what the hosts' tools call.
+    def setup_env(self, env_cfg: dict[str, Any]) -> None:
+        """See ``Runner.setup_env``; without a GPU the backend is gloo."""
+        join_processes(self.launcher, env_cfg.get('dist_cfg'))
+        super().setup_env(env_cfg)
 
-        Raises:
-            SystemExit: No data set is there, so neither a training nor a test
-                can run. Said before the config is logged, and without a
-                traceback, so that nothing hides it.
-        """
-        loaders = (cfg.get(f'{what}_dataloader') for what in LOADERS)
-        errors = [
-            missing_message(loader['dataset'], 'dataset')
-            for loader in loaders
-            if isinstance(loader, Mapping)
-        ]
-        if errors and all(errors):
-            raise SystemExit(errors[0])
-        return super().from_cfg(cfg)
-
-    @staticmethod
-    def build_dataloader(
-        dataloader: Any, seed: int | None = None, diff_rank_seed: bool = False
-    ) -> Any:
-        """See ``Runner.build_dataloader``.
-
-        Raises:
-            FileNotFoundError: A local path of the data set does not exist.
-            TypeError, ValueError: ``max_bad_samples`` is no number of 0 or
-                more; or the annotations can't be used: says all that is
-                wrong.
-        """
-        if not isinstance(dataloader, Mapping):
-            return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
-        require_data(dataloader['dataset'], 'dataset')
-        require_sound(errors_of(check_data_set(dataloader['dataset'])))
-        settings = dict(dataloader)
-        max_bad_samples = settings.pop('max_bad_samples', 0)
-        loader = Runner.build_dataloader(settings, seed, diff_rank_seed)
-        guard(loader.dataset, max_bad_samples)
-        return loader
-
-    def train(self) -> Any:
-        """See ``Runner.train``.
-
-        Raises:
-            ValueError: The annotations, or the model for them, can't be used:
-                says all that is wrong, of both splits. Or there are
-                checkpoints, and none to resume from.
-        """
-        require_sound(check_config(self.cfg, ('train', 'val')))
-        prepare_resume(self)
-        return super().train()
-
-    def val(self) -> Any:
-        """See ``Runner.val``, and ``train``."""
-        require_sound(check_config(self.cfg, ('val',)))
-        return super().val()
-
-    def test(self) -> Any:
-        """See ``Runner.test``, and ``train``."""
-        require_sound(check_config(self.cfg, ('test',)))
-        return super().test()
+    def wrap_model(self, model_wrapper_cfg: Any, model: nn.Module) -> Any:
+        """See ``Runner.wrap_model``; without a GPU as a CPU needs it."""
+        if self.distributed and on_cpu():
+            model = norms_of_a_cpu(model, self.logger)
+        if model_wrapper_cfg is None and on_cpu():
+            unused = self.cfg.get('find_unused_parameters', False)
+            model_wrapper_cfg = ddp_of_a_cpu(find_unused_parameters=unused)
+        return super().wrap_model(model_wrapper_cfg, model)
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """See ``Runner.build_optim_wrapper``."""
         return super().build_optim_wrapper(fit_to_device(optim_wrapper))
-
-    def build_evaluator(self, evaluator: Any) -> Any:
-        """See ``Runner.build_evaluator``.
-
-        Raises:
-            FileNotFoundError: A metric's local annotation file is missing.
-        """
-        require_data(evaluator, 'evaluator')
-        return super().build_evaluator(evaluator)
-
-    def build_train_loop(self, loop: Any) -> Any:
-        """See ``Runner.build_train_loop``."""
-        if not isinstance(loop, Mapping):
-            return super().build_train_loop(loop)
-        with seeded_train_loader(self):
-            return super().build_train_loop(loop)
-
-    def resume(self, *args: Any, **kwargs: Any) -> None:
-        """See ``Runner.resume``."""
-        super().resume(*args, **kwargs)
-        place_loader(self.train_loop)
-
-    def register_default_hooks(self, hooks: Any = None) -> None:
-        """See ``Runner.register_default_hooks``."""
-        super().register_default_hooks(with_our_hooks(hooks))
-
-
-def require_data(cfg: Any, what: str) -> None:
-    """Raise ``FileNotFoundError`` naming each path that ``cfg`` lacks."""
-    if message := missing_message(cfg, what):
-        raise FileNotFoundError(message)
-
-
-def missing_message(cfg: Any, what: str) -> str:
-    """Say which paths ``cfg`` lacks and what to do; '' if it lacks none."""
-    listed = '\n'.join(f'  {key}: {path}' for key, path in missing_paths(cfg))
-    if not listed:
-        return ''
-    return (
-        f'the {what} looks for these paths, relative to '
-        f'{Path.cwd()}, and they do not exist:\n{listed}\n'
-        'Put the data there, or point the config at it, e.g. '
-        '--cfg-options train_dataloader.dataset.data_root=DIR '
-        'val_dataloader.dataset.data_root=DIR '
-        'test_dataloader.dataset.data_root=DIR, and, if the metric reads '
-        'annotations itself, val_evaluator.ann_file=FILE '
-        'test_evaluator.ann_file=FILE.\n'
-        'For a small drawn data set to try things on: '
-        '`uniformer-mm toy-data data/toy`, then a config of the same task '
-        'whose name ends in _toy.py.'
-    )
-
-
-def missing_paths(cfg: Any) -> Iterator[tuple[str, Path]]:
-    """Yield (key, path) of the local data paths in ``cfg`` that are missing.
-
-    Looks at ``data_root``, ``ann_file`` and ``data_prefix`` of a data set or
-    metric config, and into the wrappers' ``dataset`` and ``datasets``.
-    Prefixes are looked for only where the annotation file is present, for
-    they say nothing more where all of the data is missing.
-    """
-    for part in parts_of(cfg):
-        root = local_path(part.get('data_root'))
-        ann_file = local_path(part.get('ann_file'))
-        if root is None or ann_file is None:
-            continue
-        if root and not Path(root).exists():
-            yield 'data_root', Path(root)
-            continue
-        if ann_file and not Path(root, ann_file).exists():
-            yield 'ann_file', Path(root, ann_file)
-            continue
-        prefixes = part.get('data_prefix')
-        for key, value in (
-            prefixes.items() if isinstance(prefixes, Mapping) else ()
-        ):
-            prefix = local_path(value)
-            if prefix and not Path(root, prefix).exists():
-                yield f'data_prefix.{key}', Path(root, prefix)
-
-
-def require_sound(findings: Iterable[Finding]) -> None:
-    """Log warnings, and raise ``ValueError`` with all errors at once."""
-    found = list(findings)
-    if wrong := errors_of(found):
-        raise ValueError(
-            f'the data can not be trained on or tested with as it is:\n'
-            f'{told(wrong)}\n`uniformer-mm check-data CONFIG` opens pictures '
-            'and videos too.'
-        )
-    if found:
-        print_log(f'of the data:\n{told(found)}', 'current', logging.WARNING)
 
 
 _from_cfg = Runner.from_cfg.__func__
@@ -214,8 +66,8 @@ _from_cfg = Runner.from_cfg.__func__
 # tests of mmseg, call it without a look at ``runner_type``. A config that
 # names another runner, or none, is built as ever.
 def _from_cfg_of_the_named(cls: type[Runner], cfg: Any) -> Runner:
-    if cls is Runner and cfg.get('runner_type') == NAME:
-        return DataCheckRunner.from_cfg(cfg)
+    if cls is Runner and cfg.get('runner_type') in NAMES:
+        return RUNNERS.get(cfg.get('runner_type')).from_cfg(cfg)
     return _from_cfg(cls, cfg)
 
 

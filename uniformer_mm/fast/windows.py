@@ -26,10 +26,10 @@ DTYPES = (torch.float32, torch.float64)
 
 
 class Strip(NamedTuple):
-    """``count`` windows along an axis, from ``start`` on, of one length."""
+    """Windows along an axis, from ``start`` on, all of one length."""
 
     start: int
-    count: int
+    windows: int
     length: int
 
 
@@ -56,11 +56,11 @@ def attend_in_windows(
         or not is_as_written(attention)
     ):
         return NotImplemented
-    n, h, w, _ = x.shape
-    rows, cols = list(strips(h, window_size)), list(strips(w, window_size))
+    n = len(x)
+    rows, cols = (list(strips(side, window_size)) for side in x.shape[1:3])
     tokens = torch.cat([cut(x, row, col) for row in rows for col in cols])
     counts = [
-        n * row.count * row.length * col.count * col.length
+        n * row.windows * row.length * col.windows * col.length
         for row in rows
         for col in cols
     ]
@@ -93,11 +93,11 @@ def is_as_written(attention: Any) -> bool:
 
 def cut(x: Tensor, row: Strip, col: Strip) -> Tensor:
     """Cut windows of one kind out of a map: (N, H, W, C) -> (L, C)."""
-    x = x.narrow(1, row.start, row.count * row.length)
-    x = x.narrow(2, col.start, col.count * col.length)
+    x = x.narrow(1, row.start, row.windows * row.length)
+    x = x.narrow(2, col.start, col.windows * col.length)
     # (N, H, W, C) -> (N, rows, height, cols, width, C)
-    x = x.unflatten(2, (col.count, col.length))
-    x = x.unflatten(1, (row.count, row.length))
+    sizes = (row.windows, row.length, col.windows, col.length)
+    x = x.view(len(x), *sizes, x.shape[-1])
     # -> (N, rows, cols, height, width, C) -> (L, C)
     return x.transpose(2, 3).flatten(0, -2)
 
@@ -107,7 +107,7 @@ def attend(
 ) -> Tensor:
     """Attend within windows of one kind; (L, 3 * C) -> (N, H, W, C)."""
     heads, dim = attention.num_heads, attention.head_dim
-    windows = n * row.count * col.count
+    windows = n * row.windows * col.windows
     length = row.length * col.length
     # (L, 3 * C) -> (windows, length, 3, heads, D)
     qkv = qkv.view(windows, length, 3, heads, dim)
@@ -127,7 +127,7 @@ def attend(
     # (windows, heads, length, D) -> (windows, length, heads, D)
     # -> (N, rows, cols, height, width, C)
     y = y.transpose(1, 2).reshape(
-        n, row.count, col.count, row.length, col.length, heads * dim
+        n, row.windows, col.windows, row.length, col.length, heads * dim
     )
     # -> (N, rows, height, cols, width, C) -> (N, H, W, C)
     return y.transpose(2, 3).flatten(3, 4).flatten(1, 2)

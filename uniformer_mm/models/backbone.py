@@ -288,6 +288,9 @@ class Backbone(TwoForms):
         for module in reversed(list(self.modules())):
             if module is not self and hasattr(module, 'reset_parameters'):
                 module.reset_parameters()
+            if 'BatchNorm' in type(module).__name__ and module.affine:
+                # mmcv's, put in by ``sync_bn``, starts from chance.
+                nn.init.ones_(module.weight)
 
     def reset_time_attention(self) -> None:
         """Let split attention over time start as no change."""

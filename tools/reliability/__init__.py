@@ -1,0 +1,1 @@
+"""What was tried to break the suite, and what came of it."""
