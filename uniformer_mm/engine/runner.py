@@ -10,8 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.fileio import list_from_file
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from uniformer_mm.engine.class_data import (
+    require_class_folders,
+    require_fitting_head,
+    require_label_maps,
+)
 from uniformer_mm.registry import RUNNERS
 
 __all__ = ['DataCheckRunner', 'missing_paths']
@@ -59,11 +65,15 @@ class DataCheckRunner(Runner):
 
         Raises:
             FileNotFoundError: A local path of the data set does not exist.
-            ValueError: Classes of the config are not those of the file.
+            PermissionError: A folder of a class can't be read.
+            ValueError: Classes of the config are not those of the file or of
+                the folders.
         """
         if isinstance(dataloader, Mapping):
             require_data(dataloader['dataset'], 'dataset')
             require_classes(dataloader['dataset'])
+            for part in _parts(dataloader['dataset']):
+                require_class_folders(part)
         return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
 
     def build_evaluator(self, evaluator: Any) -> Any:
@@ -74,6 +84,36 @@ class DataCheckRunner(Runner):
         """
         require_data(evaluator, 'evaluator')
         return super().build_evaluator(evaluator)
+
+    def build_train_loop(self, loop: Any) -> Any:
+        """See ``Runner.build_train_loop``.
+
+        Raises:
+            FileNotFoundError: Pictures without a label map.
+            ValueError: Classes of data and head differ.
+        """
+        built = super().build_train_loop(loop)
+        self._check_classes(built)
+        require_label_maps(built.dataloader.dataset)
+        return built
+
+    def build_val_loop(self, loop: Any) -> Any:
+        """See ``Runner.build_val_loop``, and ``build_train_loop``."""
+        built = super().build_val_loop(loop)
+        self._check_classes(built)
+        return built
+
+    def build_test_loop(self, loop: Any) -> Any:
+        """See ``Runner.build_test_loop``, and ``build_train_loop``."""
+        built = super().build_test_loop(loop)
+        self._check_classes(built)
+        return built
+
+    def _check_classes(self, loop: Any) -> None:
+        model = self.model
+        if is_model_wrapper(model):
+            model = model.module
+        require_fitting_head(model, loop.dataloader.dataset)
 
 
 def require_data(cfg: Any, what: str) -> None:
