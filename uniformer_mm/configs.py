@@ -7,7 +7,13 @@ import difflib
 import os
 from pathlib import Path
 
-__all__ = ['config_names', 'config_of_weights', 'config_root', 'find_config']
+__all__ = [
+    'config_names',
+    'config_of_weights',
+    'config_root',
+    'find_config',
+    'results_of_weights',
+]
 
 # Behind the name of a file of somebody else than the authors.
 OTHER_HOSTS = ('_controlnet', '_mmaction2', '_mmpose')
@@ -67,15 +73,15 @@ def config_of_weights(name: str, task: str) -> Path:
 
     Args:
         name: Name of the catalogue.
-        task: 'detection', 'segmentation', 'pose' or 'action'.
+        task: 'detection', 'segmentation', 'pose', 'action' or
+            'classification'.
 
     Raises:
         FileNotFoundError: There is none.
     """
     folder = config_root() / task
     wanted = _without_host(name)
-    with (folder / 'results.csv').open(newline='', encoding='utf-8') as file:
-        rows = list(csv.DictReader(file))
+    rows = _results(task)
     named = {_without_host(r['weights']): r['config'] for r in rows[::-1]}
     stem = wanted if (folder / f'{wanted}.py').is_file() else named.get(wanted)
     if not stem:
@@ -83,6 +89,27 @@ def config_of_weights(name: str, task: str) -> Path:
             f'no config of ours is for {name!r}; say which by config='
         )
     return folder / f'{stem}.py'
+
+
+def results_of_weights(name: str, task: str) -> list[dict[str, str]]:
+    """Return what the paper reports of a published file.
+
+    Args:
+        name: Name of the catalogue.
+        task: As for ``config_of_weights``.
+
+    Returns:
+        list[dict[str, str]]: Rows of the folder's results.csv: column -> text,
+        '' where the paper is silent.
+    """
+    wanted = _without_host(name)
+    return [r for r in _results(task) if _without_host(r['weights']) == wanted]
+
+
+def _results(task: str) -> list[dict[str, str]]:
+    path = config_root() / task / 'results.csv'
+    with path.open(newline='', encoding='utf-8') as file:
+        return list(csv.DictReader(file))
 
 
 def _without_host(name: str) -> str:

@@ -21,6 +21,7 @@ VERBS = (
     'plot',
     'predict',
     'toy_data',
+    'verify',
     'weights',
 )
 
