@@ -37,6 +37,7 @@ ALLOWED = {
         'predict',
         'swap',
         'toy_data',
+        'verify',
         'weights',
     },
     'compat': {'compat', 'doctor.breakages', 'doctor.installation'},
@@ -53,6 +54,13 @@ ALLOWED = {
     'fast': {'fast'},
     'fast.kinds': {'fast.path'},
     'fast.path': set(),
+    'heads': {
+        'backbones.init_cfg',
+        'checks',
+        'heads',
+        'hosts',
+        'registry',
+    },
     'hosts': {'doctor.advice', 'undeclared'},
     'models': {'checks', 'models'},
     'models.arguments': {'checks'},
@@ -71,6 +79,13 @@ ALLOWED = {
     'toy_data': {'checks', 'toy_data'},
     'undeclared': set(),
     'transforms': {'checks', 'hosts', 'registry', 'transforms'},
+    'verify': {
+        'analysis',
+        'configs',
+        'predict.host_model',
+        'verify',
+        'weights',
+    },
     'weights': {'deployed', 'hosts', 'models', 'registry', 'weights'},
 }
 # The models, and what makes them fast and final, need torch alone.
