@@ -30,7 +30,9 @@ def shrink(config: Config, data: Path) -> None:
     model = config.model
     model.head.num_classes = len(CLASSES)
     model.head.init_cfg = None
-    model.data_preprocessor.num_classes = len(CLASSES)
+    # A stock config has it beside the model.
+    owner = model if 'data_preprocessor' in model else config
+    owner.data_preprocessor.num_classes = len(CLASSES)
     config.val_evaluator = config.test_evaluator = {
         'type': 'Accuracy',
         'topk': (1, 2),
