@@ -46,6 +46,7 @@ ALLOWED = {
         'serve',
         'swap',
         'toy_data',
+        'verify',
         'view',
         'weights',
     },
@@ -82,6 +83,13 @@ ALLOWED = {
     'fast': {'fast'},
     'fast.kinds': {'fast.path'},
     'fast.path': set(),
+    'heads': {
+        'backbones.init_cfg',
+        'checks',
+        'heads',
+        'hosts',
+        'registry',
+    },
     'hosts': {'doctor.advice', 'undeclared'},
     'hub': {'hosts', 'model_card', 'models', 'portable', 'weights'},
     'model_card': {'configs', 'models', 'weights'},
@@ -132,6 +140,13 @@ ALLOWED = {
     'undeclared': set(),
     'transforms': {'checks', 'hosts', 'registry', 'transforms'},
     'view': {'checks', 'models', 'predict', 'view'},
+    'verify': {
+        'analysis',
+        'configs',
+        'predict.host_model',
+        'verify',
+        'weights',
+    },
     'weights': {'deployed', 'hosts', 'models', 'registry', 'weights'},
 }
 # The models, and what makes them fast and final, need torch alone.

@@ -35,6 +35,7 @@ FOLDERS = {
         ('AP', 'AP50', 'AP75', 'APM', 'APL', 'AR'), 'Body 2D Keypoint'
     ),
     'action': {'Top 1 Accuracy': 'Action Recognition'},
+    'classification': {'Top 1 Accuracy': 'Image Classification'},
 }
 OTHER_COLUMNS = (
     'config',
@@ -172,13 +173,15 @@ def weights(model: Model) -> str:
 
     ``mim download`` fails on a model without an entry before it says anything;
     words it shows in its error, and ``mim search`` in its table. The official
-    files of action models name their tensors in another way.
+    files of classifiers name their tensors in another way.
     """
     name = model.row['weights']
     if not name:
         return 'not published: train it (mim train)'
     entry = ZOO[name]
-    official = entry.task == 'action' and entry.class_order != 'mmaction2'
+    official = entry.task == 'backbone' or (
+        entry.task == 'action' and entry.class_order != 'mmaction2'
+    )
     if entry.url and not official:
         return entry.url
     # No comma: mim takes what is before it for the first of several links.

@@ -14,6 +14,7 @@ __all__ = [
     'config_root',
     'find_config',
     'paper_results',
+    'results_of_weights',
 ]
 
 # Columns of results.csv that are no metrics.
@@ -79,14 +80,15 @@ def config_of_weights(name: str, task: str) -> Path:
 
     Args:
         name: Name of the catalogue.
-        task: 'detection', 'segmentation', 'pose' or 'action'.
+        task: 'detection', 'segmentation', 'pose', 'action' or
+            'classification'.
 
     Raises:
         FileNotFoundError: There is none.
     """
     folder = config_root() / task
     wanted = _without_host(name)
-    rows = _rows(folder / 'results.csv')
+    rows = _results(task)
     named = {_without_host(r['weights']): r['config'] for r in rows[::-1]}
     stem = wanted if (folder / f'{wanted}.py').is_file() else named.get(wanted)
     if not stem:
@@ -125,6 +127,25 @@ def paper_results(
                 ]
     keys = ('model', 'dataset', 'metric', 'value')
     return [dict(zip(keys, row, strict=True)) for row in found if row[-1]]
+
+
+def results_of_weights(name: str, task: str) -> list[dict[str, str]]:
+    """Return what the paper reports of a published file.
+
+    Args:
+        name: Name of the catalogue.
+        task: As for ``config_of_weights``.
+
+    Returns:
+        list[dict[str, str]]: Rows of the folder's results.csv: column -> text,
+        '' where the paper is silent.
+    """
+    wanted = _without_host(name)
+    return [r for r in _results(task) if _without_host(r['weights']) == wanted]
+
+
+def _results(task: str) -> list[dict[str, str]]:
+    return _rows(config_root() / task / 'results.csv')
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -42,11 +42,18 @@ HOSTS: Mapping[str, Host] = {
         Host('mmseg', 'mmsegmentation', 'seg', 'segmentation'),
         Host('mmpose', 'mmpose', 'pose', 'pose'),
         Host('mmaction', 'mmaction2', 'action', 'action', ('T', 'H', 'W')),
+        Host('mmpretrain', 'mmpretrain', 'cls', 'classification'),
     )
 }
 """Module -> host."""
 
 EXTRAS: Mapping[str, str] = {
+    **{
+        package.module: undeclared.EXTRA
+        for package in undeclared.UNDECLARED
+        if package.on_pypi
+    },
+    # A host that others want too is installed by its own extra.
     'mmcv': 'lite',
     **{host.module: host.extra for host in HOSTS.values()},
     'timm': 'action',
@@ -61,11 +68,6 @@ EXTRAS: Mapping[str, str] = {
     'onnxscript': 'export',
     'openvino': 'openvino',
     'nncf': 'openvino',
-    **{
-        package.module: undeclared.EXTRA
-        for package in undeclared.UNDECLARED
-        if package.on_pypi
-    },
 }
 """Module -> the extra of uniformer_mm that installs it."""
 

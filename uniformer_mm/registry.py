@@ -30,7 +30,7 @@ def _child(parent: Registry, *modules: str) -> Registry:
     )
 
 
-MODELS = _child(registry.MODELS, 'backbones', 'necks', 'transforms')
+MODELS = _child(registry.MODELS, 'backbones', 'heads', 'necks', 'transforms')
 TRANSFORMS = _child(registry.TRANSFORMS, 'transforms')
 HOOKS = _child(registry.HOOKS, 'engine')
 RUNNERS = _child(registry.RUNNERS, 'engine')
@@ -39,5 +39,5 @@ OPTIM_WRAPPER_CONSTRUCTORS = _child(
     registry.OPTIM_WRAPPER_CONSTRUCTORS, 'engine'
 )
 WEIGHT_INITIALIZERS = _child(
-    registry.WEIGHT_INITIALIZERS, 'weights.initializer'
+    registry.WEIGHT_INITIALIZERS, 'weights.heads', 'weights.initializer'
 )

@@ -24,6 +24,7 @@ lr = 5e-5  # for 128 videos in all; less for fewer
 
 num_classes = len(classes)
 model = dict(
+    backbone=dict(init_cfg=dict(checkpoint='uniformer-small_k400_16x4')),
     cls_head=dict(num_classes=num_classes),
     data_preprocessor=dict(blending=dict(num_classes=num_classes)),
 )

@@ -68,6 +68,7 @@ def run_host_test(task: str, folder: Path) -> HostTest:
         'segmentation': segmentation,
         'pose': pose,
         'action': action,
+        'classification': classification,
     }[task](folder)
     config.model.backbone.arch = dict(TINY)
     config.model.backbone.init_cfg = None
@@ -189,4 +190,16 @@ def action(folder: Path) -> tuple[Config, list[Path]]:
     listed.write_text(''.join(f'{path} 0\n' for path in paths))
     dataset.update(data_root='', ann_file=str(listed))
     dataset.data_prefix = {'video': ''}  # an update would merge it in
+    return config, paths
+
+
+def classification(folder: Path) -> tuple[Config, list[Path]]:
+    config = Config.fromfile(CONFIGS / 'classification/uniformer-s_toy.py')
+    config.model.head.in_channels = WIDTHS[-1]
+    paths = pictures(folder)
+    listed = folder / 'pictures.txt'
+    listed.write_text(''.join(f'{path.name} 0\n' for path in paths))
+    config.test_dataloader.dataset.update(
+        data_root='', ann_file=str(listed), data_prefix=str(folder / 'data')
+    )
     return config, paths

@@ -146,7 +146,9 @@ def decay_rule(name: str, parameter: nn.Parameter, rule: str) -> bool:
         return True
     if rule == 'not_names_with_norm':
         return 'norm' not in name
-    assert rule == 'not_vectors'
+    if rule == 'not_vectors_nor_cls_token' and name.endswith('.cls_token'):
+        return False
+    assert rule.startswith('not_vectors')
     return parameter.ndim > 1 and not name.endswith('.bias')
 
 

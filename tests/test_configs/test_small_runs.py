@@ -29,6 +29,7 @@ HOSTS = {
     'segmentation': 'mmseg',
     'pose': 'mmpose',
     'action': 'mmaction',
+    'classification': 'mmpretrain',
 }
 ALWAYS = {
     'cascade-mask-rcnn_uniformer-s-h14_3x-ms_coco',
@@ -40,6 +41,9 @@ ALWAYS = {
     'uniformer-s_16x4_110e_k400',
     'uniformer-s_16_60e_sthv1_prek400',
     'uniformer-xxs_4_110e_k400-128',
+    'uniformer-s_300e_in1k',
+    'uniformer-xxs_600e_in1k-128',
+    'token-labeling_uniformer-s-plus_310e_in1k',
     *chain.from_iterable(HEADS.values()),
 }
 

@@ -89,3 +89,17 @@ def test_action(host_test: Get, batch_size: int) -> None:
         np.testing.assert_allclose(
             result.scores, expected[order], atol=1e-5, err_msg=result.name
         )
+
+
+@BATCHES
+def test_classification(host_test: Get, batch_size: int) -> None:
+    test = host_test('classification')
+    results = predicted(test, 'classification', batch_size)
+    for result, sample in zip(results, test.samples, strict=True):
+        scores = sample['pred_score']
+        order = scores.argsort(descending=True)
+        assert result.labels is not None
+        assert result.labels.tolist() == order.tolist()
+        np.testing.assert_allclose(result.scores, scores[order], atol=1e-5)
+        assert result.classes[0] in ('circle', 'square', 'triangle')
+        assert len(result.best()[0]) == 3

@@ -127,6 +127,11 @@ def test_without_our_weights_pixels_stay_as_they_were() -> None:
             ValueError,
             'the config has no model',
         ),
+        (
+            Config({'default_scope': 'mmpretrain', 'model': {}}),
+            ValueError,
+            "out_norm='BN'",
+        ),
     ],
 )
 def test_bad_sources_are_refused(

@@ -292,7 +292,14 @@ def test_the_input_stays_as_it_is() -> None:
 
 
 def test_every_task_has_rules_of_different_names() -> None:
-    assert TASKS == ('backbone', 'detection', 'segmentation', 'pose', 'action')
+    assert TASKS == (
+        'backbone',
+        'detection',
+        'segmentation',
+        'pose',
+        'action',
+        'classification',
+    )
     for rules in RULES.values():
         assert max(Counter(rule.name for rule in rules).values()) == 1
 
@@ -305,7 +312,7 @@ EXTRA = torch.zeros(1)
 @pytest.mark.parametrize(
     ('state', 'task', 'message'),
     [
-        (DENSE_SMALL, 'classification', r"unknown task 'classification'; cho"),
+        (DENSE_SMALL, 'tracking', r"unknown task 'tracking'; cho"),
         ({}, 'backbone', r'not a UniFormer file: it has no patch_embed1'),
         (
             DENSE_SMALL,

@@ -49,7 +49,7 @@ def _summary(rows: Iterable[Row]) -> str:
     lines = []
     for host in HOSTS:
         of_host = [row for row in rows if row.host == host]
-        for side in ('stock', 'ours'):
+        for side in ('stock', 'ours') if of_host else ():
             counts = Counter(getattr(row, side) for row in of_host)
             lines.append(
                 {

@@ -68,10 +68,11 @@ def count_complexity(
       is for training, has parameters but no multiply-adds.
     - Pose estimators: backbone, neck and head.
     - Recognizers: backbone, neck and head for one view.
+    - Image classifiers: backbone, neck and head.
 
     Args:
-        config (Config | str | Path): A config of mmdet, mmseg, mmpose or
-            mmaction, or its file.
+        config (Config | str | Path): A config of mmdet, mmseg, mmpose,
+            mmaction or mmpretrain, or its file.
         shape (Sequence[int], optional): H and W in pixels, for videos T, H
             and W. Defaults to what the config is tested on, see
             ``default_shape``.

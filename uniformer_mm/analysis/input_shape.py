@@ -38,7 +38,8 @@ def default_shape(config: Mapping[str, Any]) -> InputShape:
     preprocessor), 800x1280 for the usual (1333, 800). Segmentation: the test
     scale, 512x2048 on ADE20K. Pose: the input size of the codec. Action: the
     clip length and crop of the test pipeline, and its clips times crops; a
-    2D recognizer takes its segments as the frames of one view.
+    2D recognizer takes its segments as the frames of one view. Classification:
+    the crop of the test pipeline.
 
     Args:
         config (Mapping): A resolved config of one of the ``HOSTS``.
@@ -90,11 +91,17 @@ def _action_shape(config: Mapping[str, Any]) -> InputShape:
     return InputShape((frames, height, width), clips * crops)
 
 
+def _classification_shape(config: Mapping[str, Any]) -> InputShape:
+    side = _step(config, 'crop_size')['crop_size']
+    return InputShape((side, side) if isinstance(side, int) else tuple(side))
+
+
 _READERS = {
     'mmdet': _detection_shape,
     'mmseg': _segmentation_shape,
     'mmpose': _pose_shape,
     'mmaction': _action_shape,
+    'mmpretrain': _classification_shape,
 }
 
 

@@ -90,6 +90,14 @@ def _run_recognizer(meter: Meter, shape: tuple[int, ...]) -> None:
     meter.run('cls_head', maps, *more)
 
 
+def _run_classifier(meter: Meter, shape: tuple[int, ...]) -> None:
+    from mmpretrain.models import ImageClassifier
+
+    _check_kind('model', meter.model, ImageClassifier)
+    maps = meter.run_features(torch.empty(1, 3, *shape))
+    meter.run('head', maps)
+
+
 def _check_kind(
     name: str, part: nn.Module, *kinds: type, but: type | tuple[()] = ()
 ) -> None:
@@ -106,5 +114,6 @@ RUNS: dict[str, Callable[[Meter, tuple[int, ...]], None]] = {
     'mmseg': _run_segmentor,
     'mmpose': _run_pose_estimator,
     'mmaction': _run_recognizer,
+    'mmpretrain': _run_classifier,
 }
 """Host -> function that runs its model on an input of that shape."""

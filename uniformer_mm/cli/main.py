@@ -26,6 +26,7 @@ VERBS = (
     'reproduce',
     'serve',
     'toy_data',
+    'verify',
     'view',
     'weights',
 )

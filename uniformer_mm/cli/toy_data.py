@@ -17,8 +17,9 @@ def add_parser(verbs: Any) -> None:
         'toy-data',
         help='draw a small data set of shapes',
         description='Draw images of shapes with boxes, polygons, masks and '
-        'keypoints in the formats of COCO and ADE20K, and clips of moving '
-        'shapes with their labels.',
+        'keypoints in the formats of COCO and ADE20K, pictures of one shape '
+        'in a folder for each class, and clips of moving shapes with their '
+        'labels.',
     )
     default = ToyDataSpec()
     parser.add_argument('root', type=Path, help='folder to make')

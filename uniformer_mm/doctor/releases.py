@@ -46,6 +46,7 @@ SUPPORTED: Mapping[str, Supported] = {
     'mmsegmentation': Supported('1.2.2', '1.3'),
     'mmpose': Supported('1.3.2', '1.4'),
     'mmaction2': Supported('1.2.0', '1.3'),
+    'mmpretrain': Supported('1.2.0', '1.3'),
 }
 """Distribution, or ``'python'`` -> its releases.
 

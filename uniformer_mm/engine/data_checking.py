@@ -18,6 +18,7 @@ from uniformer_mm.data_checks.data_set import (
 from uniformer_mm.data_checks.finding import Finding, errors_of, told
 from uniformer_mm.data_checks.model import check_config
 from uniformer_mm.engine.bad_samples import guard
+from uniformer_mm.engine.class_data import require_class_folders
 
 __all__ = ['DataChecks', 'missing_paths', 'require_data']
 
@@ -62,6 +63,7 @@ class DataChecks:
 
         Raises:
             FileNotFoundError: A local path of the data set does not exist.
+            PermissionError: A folder of a class can't be read.
             TypeError, ValueError: ``max_bad_samples`` is no number of 0 or
                 more; or the annotations can't be used: says all that is
                 wrong.
@@ -69,6 +71,8 @@ class DataChecks:
         if not isinstance(dataloader, Mapping):
             return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
         require_data(dataloader['dataset'], 'dataset')
+        for part in parts_of(dataloader['dataset']):
+            require_class_folders(part)
         require_sound(errors_of(check_data_set(dataloader['dataset'])))
         settings = dict(dataloader)
         max_bad_samples = settings.pop('max_bad_samples', 0)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from uniformer_mm.engine.class_data import (
+    require_fitting_head,
+    require_label_maps,
+)
 from uniformer_mm.engine.data_checking import DataChecks
 from uniformer_mm.engine.defaults import Resumes
 from uniformer_mm.engine.precision import fit_to_device
@@ -57,6 +62,36 @@ class DataCheckRunner(DataChecks, Resumes, Processes, Runner):
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """See ``Runner.build_optim_wrapper``."""
         return super().build_optim_wrapper(fit_to_device(optim_wrapper))
+
+    def build_train_loop(self, loop: Any) -> Any:
+        """See ``Runner.build_train_loop``.
+
+        Raises:
+            FileNotFoundError: Pictures without a label map.
+            ValueError: Classes of data and head differ.
+        """
+        built = super().build_train_loop(loop)
+        self._check_classes(built)
+        require_label_maps(built.dataloader.dataset)
+        return built
+
+    def build_val_loop(self, loop: Any) -> Any:
+        """See ``Runner.build_val_loop``, and ``build_train_loop``."""
+        built = super().build_val_loop(loop)
+        self._check_classes(built)
+        return built
+
+    def build_test_loop(self, loop: Any) -> Any:
+        """See ``Runner.build_test_loop``, and ``build_train_loop``."""
+        built = super().build_test_loop(loop)
+        self._check_classes(built)
+        return built
+
+    def _check_classes(self, loop: Any) -> None:
+        model = self.model
+        if is_model_wrapper(model):
+            model = model.module
+        require_fitting_head(model, loop.dataloader.dataset)
 
 
 _from_cfg = Runner.from_cfg.__func__

@@ -1,4 +1,4 @@
-"""Give it a picture, get the answer: all four tasks, inputs of all kinds."""
+"""Give it a picture, get the answer: all five tasks, inputs of all kinds."""
 
 from uniformer_mm.predict.loading import DEFAULT_WEIGHTS, load
 from uniformer_mm.predict.predictor import Predictor

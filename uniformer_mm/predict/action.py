@@ -15,7 +15,7 @@ from uniformer_mm.predict.items import Item
 from uniformer_mm.predict.legend import find_legend
 from uniformer_mm.predict.pictures import Array, decode_picture
 
-__all__ = ['Action', 'pipelines']
+__all__ = ['Action', 'labels_by_score', 'pipelines']
 
 VIDEO = (
     {'type': 'uniformer_mm.VideoInit'},
@@ -80,9 +80,19 @@ class Action:
         scores: torch.Tensor = samples[0].pred_score.float().cpu()
         if self.of_logits:
             scores = scores.softmax(-1)
-        values, order = scores.sort(descending=True, stable=True)
-        kept = values >= threshold
-        return {'scores': values[kept].numpy(), 'labels': order[kept].numpy()}
+        return labels_by_score(scores, threshold)
+
+
+def labels_by_score(scores: torch.Tensor, threshold: float) -> dict[str, Any]:
+    """Return the fields of a ``Result``, the surest class first.
+
+    Args:
+        scores: (classes,), on the CPU.
+        threshold: The least score that is kept.
+    """
+    values, order = scores.sort(descending=True, stable=True)
+    kept = values >= threshold
+    return {'scores': values[kept].numpy(), 'labels': order[kept].numpy()}
 
 
 class _Frames:

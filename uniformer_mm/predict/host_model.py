@@ -217,7 +217,7 @@ def read_config(task: str, config: Any, found: ModelFile) -> Config:
     elif config is not None:
         config = Config.fromfile(find_config(config))
     elif found.entry is not None:
-        if found.entry.task != task:
+        if found.entry.tested_as != task:
             raise ValueError(
                 f'{found.entry.name} is for {found.entry.task}, not for {task}'
             )
@@ -251,7 +251,7 @@ def check_reader(steps: Sequence[dict[str, Any]]) -> None:
             f'LoadImage, it begins with {name}'
         )
     color = first.get('color_type', 'color')
-    if color != 'color':
+    if color not in ('color', 'color_ignore_orientation'):
         raise ValueError(
             f'the test pipeline reads pictures with color_type={color!r}; '
             'predict gives three channels alone'

@@ -12,6 +12,7 @@ from mmengine import Config
 from uniformer_mm.checks import check_choice
 from uniformer_mm.predict.action import Action
 from uniformer_mm.predict.batches import Task
+from uniformer_mm.predict.classification import Classification
 from uniformer_mm.predict.detection import Detection
 from uniformer_mm.predict.exported import ExportedModel, is_exported
 from uniformer_mm.predict.host_model import PRECISIONS, TASK_HOSTS, HostModel
@@ -28,6 +29,7 @@ DEFAULT_WEIGHTS = {
     'segmentation': 'upernet_uniformer-s_160k_ade20k_controlnet',
     'pose': 'td-hm_uniformer-s_210e_coco-256x192_mmpose',
     'action': 'uniformer-small_k400_16x4_mmaction2',
+    'classification': 'uniformer-small_in1k',
 }
 """Task -> name of the catalogue."""
 
@@ -48,7 +50,8 @@ def load(
     """Build the model of a task, with its weights, ready to predict.
 
     Args:
-        task (str): 'detection', 'segmentation', 'pose' or 'action'.
+        task (str): 'detection', 'segmentation', 'pose', 'action' or
+            'classification'.
         config (str | PathLike | Config | None): A path, or a name of
             ``uniformer-mm config``. Defaults to None: the one that the
             catalogue has for the weights, or that MMEngine stored in them.
@@ -140,6 +143,7 @@ def load(
         'detection': Detection,
         'segmentation': Segmentation,
         'action': Action,
+        'classification': Classification,
     }
     return Predictor(kinds[task](host, names))
 

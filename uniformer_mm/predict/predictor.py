@@ -35,7 +35,8 @@ class Predictor:
 
     Attributes:
         legend (Legend): Names and colours of classes and keypoints.
-        task (str): 'detection', 'segmentation', 'pose' or 'action'.
+        task (str): 'detection', 'segmentation', 'pose', 'action' or
+            'classification'.
     """
 
     def __init__(

@@ -18,18 +18,22 @@ from uniformer_mm.predict.pictures import Array
 __all__ = ['TOP', 'Result']
 
 TOP = 5
-"""Classes of a clip that are drawn and written."""
+"""Classes of a clip or of a whole picture that are drawn and written."""
+
+OF_THE_WHOLE = ('action', 'classification')
+"""Tasks whose labels are of the whole input, not of objects in it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
     """One result; arrays that its task does not give are None.
 
-    N counts objects, persons, or the classes of a clip, the surest first for
-    detection and action; K counts keypoints.
+    N counts objects, persons, or the classes of the whole, the surest first
+    for detection, action and classification; K counts keypoints.
 
     Attributes:
-        task (str): 'detection', 'segmentation', 'pose' or 'action'.
+        task (str): 'detection', 'segmentation', 'pose', 'action' or
+            'classification'.
         name (str): Of the input: its path below the inputs' common folder; of
             a frame ``VIDEO/000012``. Results are written under it.
         legend (Legend): Names and colours of classes and keypoints.
@@ -41,8 +45,8 @@ class Result:
         boxes (Array | None): (N, 4), float32, x1, y1, x2, y2 in pixels of
             ``image``. Detection, pose.
         scores (Array | None): (N,), float32, 0-1. Of pose the score of the
-            box times the mean of its keypoints. Detection, pose, action.
-        labels (Array | None): (N,), int64, class ids. Detection, pose, action.
+            box times the mean of its keypoints. Not of segmentation.
+        labels (Array | None): (N,), int64, class ids. Not of segmentation.
         masks (Array | None): (N, H, W), bool. Detection, if the model has
             masks.
         label_map (Array | None): (H, W), int64, the class id of each pixel.
@@ -99,7 +103,7 @@ class Result:
         boxes, scores, labels = self._found()
         if self.keypoints is not None:
             return draw.draw_keypoints(image, legend, boxes, self.keypoints)
-        if self.task == 'action':
+        if self.task in OF_THE_WHOLE:
             return draw.draw_texts(image, *self.best())
         return draw.draw_objects(
             image, legend, boxes, scores, labels, self.masks
@@ -157,7 +161,7 @@ class Result:
             ]
         if self.labels is not None:
             number = len(self.labels)
-            number = min(TOP, number) if self.task == 'action' else number
+            number = min(TOP, number) if self.task in OF_THE_WHOLE else number
             told['found'] = [self._object(i) for i in range(number)]
         return told
 
@@ -187,8 +191,8 @@ class Result:
         """Return what the library ``supervision`` makes of it.
 
         Returns:
-            Detections, KeyPoints (pose) or Classifications (action); of a
-            label map Detections with a mask per class.
+            Detections, KeyPoints (pose) or Classifications (action and
+            classification); of a label map Detections with a mask per class.
 
         Raises:
             ImportError: ``supervision`` is not installed.
@@ -202,7 +206,7 @@ class Result:
             boxes = sv.mask_to_xyxy(masks).astype(np.float32)
             return sv.Detections(boxes, masks, class_id=ids)
         boxes, scores, labels = self._found()
-        if self.task == 'action':
+        if self.task in OF_THE_WHOLE:
             return sv.Classifications(labels, scores)
         if self.keypoints is not None:
             return sv.KeyPoints(

@@ -21,11 +21,13 @@ __all__ = ['stored_config']
 
 # Where hosts keep what they build a model and its pipeline from.
 REGISTRIES = (
+    'BATCH_AUGMENTS',
     'DATASETS',
     'KEYPOINT_CODECS',
     'MODELS',
     'TASK_UTILS',
     'TRANSFORMS',
+    'WEIGHT_INITIALIZERS',
 )
 # Types that mmcv and heads look up themselves.
 BY_NAME = {'AvgConsensus', 'RoIAlign', 'RoIPool', 'nms', 'soft_nms'}

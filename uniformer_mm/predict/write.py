@@ -32,7 +32,8 @@ class ResultWriter:
 
     Args:
         folder: It is made.
-        task: 'detection', 'segmentation', 'pose' or 'action'.
+        task: 'detection', 'segmentation', 'pose', 'action' or
+            'classification'.
         legend: Names and colours.
         pictures: Write annotated pictures and videos.
 

@@ -24,7 +24,7 @@ from uniformer_mm.toy_data.spec import (
     outline,
 )
 
-__all__ = ['draw_images', 'image_files']
+__all__ = ['draw_images', 'image_files', 'write_image']
 
 # COCO counts the keypoints of a skeleton from 1.
 SKELETON = [[1, 2], [2, 3], [3, 1], [1, 4]]
@@ -56,8 +56,8 @@ def draw_images(root: Path, split: str, spec: ToyDataSpec) -> None:
         rng = np.random.default_rng((spec.seed, split == 'val', i))
         image, mask, shapes = _draw_image(rng, spec.size)
         name = f'{i:06d}.jpg'
-        _write(root / split / name, image, cv2.IMWRITE_JPEG_QUALITY, 95)
-        _write(root / f'masks/{split}/{i:06d}.png', mask)
+        write_image(root / split / name, image)
+        write_image(root / f'masks/{split}/{i:06d}.png', mask)
         images.append(
             {
                 'id': i,
@@ -115,7 +115,13 @@ def draw_images(root: Path, split: str, spec: ToyDataSpec) -> None:
         path.write_text(json.dumps(data), encoding='utf-8')
 
 
-def _write(path: Path, image: Array, *settings: int) -> None:
+def write_image(path: Path, image: Array) -> None:
+    """Write an image, as the ending of ``path`` says.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    settings = [cv2.IMWRITE_JPEG_QUALITY, 95] if path.suffix == '.jpg' else []
     done, data = cv2.imencode(path.suffix, image, settings)
     assert done, 'a uint8 image can be encoded'
     path.write_bytes(data.tobytes())

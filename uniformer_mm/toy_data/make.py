@@ -11,6 +11,7 @@ from typing import Any
 
 from uniformer_mm.toy_data.clips import clip_files, draw_clips
 from uniformer_mm.toy_data.images import draw_images, image_files
+from uniformer_mm.toy_data.singles import draw_singles, single_files
 from uniformer_mm.toy_data.spec import SPLITS, ToyDataSpec
 
 __all__ = ['make_toy_data']
@@ -43,6 +44,7 @@ def make_toy_data(root: Path, spec: ToyDataSpec | None = None) -> bool:
     try:
         for split in SPLITS:
             draw_images(draft, split, spec)
+            draw_singles(draft, split, spec)
             draw_clips(draft, split, spec)
         draft.chmod(0o755)  # mkdtemp's 0o700 would shut other users out
         if root.exists():  # and is empty: Windows puts no folder in its place
@@ -69,6 +71,7 @@ def _is_complete(root: Path, spec: ToyDataSpec) -> bool:
         for split in SPLITS
         for name in (
             *image_files(split, spec.images(split)),
+            *single_files(split, spec.images(split)),
             *clip_files(split, spec.clips(split)),
         )
     )

@@ -1,6 +1,6 @@
 """Transforms of the paper's recipes that the hosts have not.
 
-Importing this registers them; mmaction2 and timm are imported when one that
+Importing this registers them; hosts and timm are imported when one that
 needs them is made.
 """
 
@@ -12,20 +12,28 @@ from uniformer_mm.transforms.decoding import (
     VideoInit,
 )
 from uniformer_mm.transforms.frames import FloatResize, RandomErase, RGBToBGR
+from uniformer_mm.transforms.pictures import PictureAugment
 from uniformer_mm.transforms.pose import FixedBoxShift, RandomBoxScaleRotation
 from uniformer_mm.transforms.sampling import DenseSample
+from uniformer_mm.transforms.token_labels import (
+    LoadTokenLabels,
+    TokenLabelAugment,
+)
 
 __all__ = [
     'DenseSample',
     'FixedBoxShift',
     'FloatResize',
     'FramesDecode',
+    'LoadTokenLabels',
     'MixupCutmix',
+    'PictureAugment',
     'RGBToBGR',
     'RandAugment',
     'RandomBoxScaleRotation',
     'RandomErase',
     'RepeatAugment',
+    'TokenLabelAugment',
     'VideoDecode',
     'VideoInit',
 ]

@@ -101,10 +101,11 @@ class RandomErase:
 
     Each value of each frame becomes normal noise of the given mean and
     deviation: those of the normalisation, so that the model sees N(0, 1), as
-    officially after it. mmaction2's ``RandomErasing`` is for uint8 frames,
-    and clips.
+    officially after it. ``RandomErasing`` of mmaction2 and mmpretrain is for
+    uint8, and clips.
 
-    Takes and gives ``imgs``, frames (H, W, 3), float32.
+    Takes and gives ``imgs``, frames (H, W, 3), float32; or ``img``, a picture
+    (H, W, 3), of which it makes float32.
 
     Args:
         prob (float): Probability, in [0, 1]. Defaults to 0.25.
@@ -145,7 +146,10 @@ class RandomErase:
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         """Erase, or leave the clip as it is."""
-        frames = results['imgs']
+        if 'img' in results:
+            # All of a batch, erased or not, must be of one type.
+            results['img'] = results['img'].astype(np.float32)
+        frames = results['imgs'] if 'imgs' in results else [results['img']]
         if not all(np.issubdtype(f.dtype, np.floating) for f in frames):
             raise TypeError(
                 'RandomErase takes float frames, got '

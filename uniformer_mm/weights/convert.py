@@ -1,7 +1,8 @@
 """Official names into those of the backbones and of today's hosts.
 
 What differs between the official release (mmdet 2.11, mmseg 0.13, mmpose 0.16,
-a fork of SlowFast) and mmdet 3.3, mmseg 1.2, mmpose 1.3, mmaction2 1.2:
+a fork of SlowFast) and mmdet 3.3, mmseg 1.2, mmpose 1.3, mmaction2 1.2,
+mmpretrain 1.2:
 
 - detection, segmentation: nothing. Mask R-CNN, Cascade Mask R-CNN, Semantic
   FPN and UperNet have the same keys in both generations.
@@ -12,6 +13,9 @@ a fork of SlowFast) and mmdet 3.3, mmseg 1.2, mmpose 1.3, mmaction2 1.2:
   mmaction2 hosts are laid out so already, and its ``UniFormer`` has the keys
   of ours. The class token head of light models becomes that of
   ``ClassTokenNeck``, its norm that of a backbone with ``out_cls_token``.
+- classification: the official classifier again; mmpretrain has ``backbone.``
+  with the batch norm, and ``head.fc.``. Our heads have the second layer of
+  light and of token-labelled models as ``head.fc_cls.`` and ``head.fc_aux.``.
 """
 
 from __future__ import annotations
@@ -58,6 +62,11 @@ WHOLE_BACKBONE = Rule('backbone', r'(backbone\..+)', r'\1')
 NECK_AND_HEADS = Rule('neck and heads', r'((?:neck|\w+_head)\..+)', r'\1')
 # Made from the config of the model, never from a file.
 CONSTANTS = Rule('normalisation constants', r'data_preprocessor\..+', None)
+STAGES_AND_NORMS = Rule(
+    'stages and norms',
+    rf'(?:backbone\.)?({STAGES}|norm(?:[1-4]|_cls)?\..+)',
+    r'backbone.\1',
+)
 RULES: Mapping[str, tuple[Rule, ...]] = {
     'backbone': (
         Rule('stages', rf'(?:backbone\.)?({STAGES})', r'\1'),
@@ -87,11 +96,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         CONSTANTS,
     ),
     'action': (
-        Rule(
-            'stages and norms',
-            rf'(?:backbone\.)?({STAGES}|norm(?:[1-4]|_cls)?\..+)',
-            r'backbone.\1',
-        ),
+        STAGES_AND_NORMS,
         Rule(
             'head',
             r'(?:cls_head\.fc_cls|head)\.(weight|bias)',
@@ -105,6 +110,21 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule('token-labelling head', r'aux_head\.(?:weight|bias)', None),
         CONSTANTS,
     ),
+    'classification': (
+        STAGES_AND_NORMS,
+        Rule('head', r'head\.(?:fc\.)?(weight|bias)', r'head.fc.\1'),
+        Rule(
+            'class token head',
+            r'head(?:\.fc)?_cls\.(weight|bias)',
+            r'head.fc_cls.\1',
+        ),
+        Rule(
+            'token-labelling head',
+            r'(?:aux_head|head\.fc_aux)\.(weight|bias)',
+            r'head.fc_aux.\1',
+        ),
+        CONSTANTS,
+    ),
 }
 TASKS = tuple(RULES)
 # Task -> the kinds of model that it takes.
@@ -114,6 +134,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     'segmentation': ('segmentor',),
     'pose': ('pose',),
     'action': ('classifier', 'recognizer'),
+    'classification': ('classifier', 'image classifier'),
 }
 
 
@@ -136,8 +157,9 @@ def convert(
         task: 'backbone' (of whatever file, for ``UniFormer`` or
             ``UniFormerLight``; the batch norm of classifiers is left out),
             'detection', 'segmentation', 'pose' (whole models of the official
-            release, or of today) or 'action' (classifiers as mmaction2 has
-            them; the backbone has ``out_norm='BN'``).
+            release, or of today), 'action' or 'classification' (classifiers
+            as mmaction2 and mmpretrain have them; the backbone has
+            ``out_norm='BN'``).
         identity: What ``state`` is, if it was recognised before.
         rules: Further rules, which come before those of the task.
 

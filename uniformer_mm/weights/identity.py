@@ -42,12 +42,14 @@ HEADS: Mapping[str, re.Pattern[str]] = {
         r'(keypoint_head|head\.(deconv_layers|conv_layers|final_layer))\.'
     ),
     'recognizer': re.compile(r'cls_head\.'),
+    'image classifier': re.compile(r'head\.(fc|fc_aux|fc_cls)\.'),
 }
 SECOND = re.compile(r'(.+\.)(?:patch_embed|blocks)[1-4]\.')
 SHARED = re.compile(r'(neck|data_preprocessor)\.')
 # Last layer of a head -> its outputs that are no class (the background).
 CLASS_LAYERS: Mapping[str, int] = {
     'head': 0,
+    'head.fc': 0,
     'cls_head.fc_cls': 0,
     'decode_head.conv_seg': 0,
     'roi_head.bbox_head.fc_cls': 1,
@@ -64,8 +66,9 @@ class Identity:
 
     Attributes:
         kind (str): 'backbone' (bare stages, with or without output norms),
-            'classifier', 'detector', 'segmentor', 'pose' or 'recognizer'
-            (classifier of videos as mmaction2 lays it out).
+            'classifier', 'detector', 'segmentor', 'pose', or 'recognizer' and
+            'image classifier' (classifiers as mmaction2 and mmpretrain lay
+            them out).
         spec (ArchSpec): The variant, as far as keys and shapes show it:
             ``head_dim`` is 1, as no key or shape depends on it, a gain is 1
             or 0, and ``mlp_ratio`` is the smallest that gives the widths.
@@ -279,7 +282,9 @@ def _structure(kind: str, body: State, heads: State) -> Identity:
             and patches is not None
             and patches.shape[2:3] == (3,)
         ),
-        token_labeling=any(key.startswith('aux_head.') for key in heads),
+        token_labeling=any(
+            key.startswith(('aux_head.', 'head.fc_aux.')) for key in heads
+        ),
         num_classes=classes[0] if classes else None,
         deployed=MARK in body,
     )

@@ -133,6 +133,11 @@ class ZooEntry:
     note: str
 
     @property
+    def tested_as(self) -> str:
+        """Task of the paper's result for it: backbones are classifiers."""
+        return 'classification' if self.task == 'backbone' else self.task
+
+    @property
     def local_name(self) -> str:
         """File name on a disk: as published, else our name and ``.pth``."""
         return self.file_name or f'{self.name}.pth'

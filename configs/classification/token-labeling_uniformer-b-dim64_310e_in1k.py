@@ -1,0 +1,3 @@
+_base_ = 'token-labeling_uniformer-s_310e_in1k.py'
+
+model = dict(backbone=dict(arch='base', head_dim=64, drop_path_rate=0.3))

@@ -1,0 +1,3 @@
+_base_ = 'token-labeling_uniformer-s_310e_in1k.py'
+
+model = dict(backbone=dict(head_dim=64))

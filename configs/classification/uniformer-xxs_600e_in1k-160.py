@@ -1,0 +1,19 @@
+_base_ = 'uniformer-xxs_600e_in1k.py'
+
+train_pipeline = [
+    _base_.load,
+    dict(type='RandomResizedCrop', scale=160, **_base_.bicubic),
+    _base_.flip,
+    dict(type='uniformer_mm.PictureAugment', policy='v0', size=160),
+    *_base_.erase_pack,
+]
+# int(256 / 224 * 160)
+test_pipeline = [
+    _base_.load,
+    dict(type='ResizeEdge', scale=182, edge='short', **_base_.bicubic),
+    dict(type='CenterCrop', crop_size=160),
+    dict(type='PackInputs'),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader
