@@ -59,7 +59,6 @@ EXTRAS: Mapping[str, str] = {
     'onnxruntime': 'export',
     'onnxscript': 'export',
     'openvino': 'openvino',
-    'nncf': 'openvino',
     **{
         package.module: undeclared.EXTRA
         for package in undeclared.UNDECLARED
