@@ -123,7 +123,8 @@ def export(
         fixed_size (bool): The file takes that size alone; batches stay free.
             Defaults to False. Pose always has one size, that of its codec.
         precision (str): 'fp32'; of OpenVINO 'bf16', which CPUs without it
-            compute in fp32; of ONNX 'int8', which needs ``pictures``. Defaults to 'fp32'.
+            compute in fp32; of ONNX 'int8', which needs ``pictures``.
+            Defaults to 'fp32'.
         pictures (Any): Inputs as ``predict`` takes them: the first 100
             calibrate int8, the first four are compared too. Defaults to None.
         names (Sequence[str] | None): As in ``load``. Defaults to None.
