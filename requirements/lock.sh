@@ -5,6 +5,7 @@
 #   lock-oldest.txt    the oldest of all that is supported, with NumPy 1
 #   lock-windows.txt, lock-macos-arm64.txt   Python 3.11, the newest torch
 #   lock-dev.txt       test and lint tools, to install on top of any of them
+#   lock-docs.txt      what makes the site, on top of these, from Python 3.11 on
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -28,8 +29,13 @@ printf '%s\n' torch==2.9.1 torchvision==0.24.1 | cat - stack.in |
 printf '%s\n' torch==2.5.1 torchvision==0.20.1 'numpy<2' | cat - stack.in |
   sed 's/^mmengine==[^ ]*/mmengine==0.10.4/' | resolve lock-oldest.txt 3.10
 # What a stack has is not named again, so that no pin of it is moved.
-mapfile -t has < <(sed -n 's/^\([^ =]*\)==.*/--no-emit-package=\1/p' lock-py310.txt)
+without() { # LOCK...
+  sed -n 's/^\([^ =]*\)==.*/--no-emit-package=\1/p' "$@"
+}
+mapfile -t has < <(without lock-py310.txt)
 resolve lock-dev.txt 3.10 --constraint lock-py310.txt "${has[@]}" < dev.in
+mapfile -t has < <(without lock-py311.txt lock-dev.txt)
+resolve lock-docs.txt 3.11 --constraint lock-py311.txt "${has[@]}" < docs.in
 
 # Resolved from the wheels' metadata, not run.
 printf '%s\n' torch torchvision | cat - stack.in |

@@ -67,7 +67,6 @@ EXTRAS: Mapping[str, str] = {
     'onnxruntime': 'export',
     'onnxscript': 'export',
     'openvino': 'openvino',
-    'nncf': 'openvino',
 }
 """Module -> the extra of uniformer_mm that installs it."""
 

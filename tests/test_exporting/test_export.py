@@ -138,18 +138,12 @@ def test_backbones_in_other_formats(
         load('segmentation', weights=out)
 
 
-@pytest.mark.parametrize(
-    'kind', ['onnx', pytest.param('openvino', marks=pytest.mark.slow)]
-)
-def test_int8(host_test: Get, tmp_path: Path, kind: str) -> None:
-    if kind == 'openvino':
-        pytest.importorskip('nncf')
+def test_int8(host_test: Get, tmp_path: Path) -> None:
     test = host_test('segmentation')
-    out = tmp_path / f'model{SUFFIXES[kind]}'
+    out = tmp_path / 'model.onnx'
     report = export(
         test.config,
         test.checkpoint,
-        format=kind,
         out=out,
         precision='int8',
         pictures=test.inputs,

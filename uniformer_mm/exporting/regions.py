@@ -152,7 +152,8 @@ def extract(
             layer.sampling_ratio,
             layer.aligned,
         )
-        total = total + cut * own.flatten(0, 1)[..., None, None].to(cut)
+        # Not a product: of no samples runtimes may give what is no number.
+        total = total + cut.where(own.flatten(0, 1)[..., None, None], 0.0)
     return total
 
 
