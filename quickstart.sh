@@ -171,6 +171,9 @@ case ${1:-run} in
   test)
     setup
     install_lock dev requirements/lock-dev.txt
+    # What makes the site of the documents runs from Python 3.11 on.
+    "$venv/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' &&
+      install_lock docs requirements/lock-docs.txt
     say 'running the tests'
     OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} python -m pytest -n 2 --dist worksteal "${@:2}"
     ;;

@@ -30,8 +30,6 @@ extensions = [
     'sphinx.ext.napoleon',  # docstrings in Google's style
     'sphinx.ext.viewcode',
 ]
-# The start page lists pages that are still being written.
-suppress_warnings = ['toc.not_readable']
 
 html_theme = 'furo'
 html_title = f'uniformer_mm {release}'
