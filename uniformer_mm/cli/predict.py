@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,9 +21,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from uniformer_mm.cli.errors import reported
 from uniformer_mm.hosts import HOSTS
 
-__all__ = ['add_parser', 'one_line', 'run']
+__all__ = ['add_parser', 'run']
 
 
 def add_parser(verbs: Any) -> None:
@@ -114,16 +114,10 @@ def add_parser(verbs: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict, write, and return 1 if anything failed."""
     try:
-        return _predict(args)
+        return reported(lambda: _predict(args), args.debug)
     except KeyboardInterrupt:
         sys.stderr.write('uniformer-mm: stopped; results so far are kept\n')
         return 130
-    except Exception as error:
-        if args.debug:
-            traceback.print_exc()
-        else:
-            sys.stderr.write(f'uniformer-mm: {one_line(error)}\n')
-        return 1
 
 
 def _predict(args: argparse.Namespace) -> int:
@@ -233,10 +227,3 @@ def _boxes(source: str | None, person: str) -> Any:
             f'--person: {known}'
         )
     return found
-
-
-def one_line(error: Exception) -> str:
-    """What is wrong, for people: with its kind where that is not ours."""
-    text = str(error).strip() or type(error).__name__
-    known = isinstance(error, (ImportError, OSError, TypeError, ValueError))
-    return text if known else f'{type(error).__name__}: {text}'

@@ -6,11 +6,10 @@ import argparse
 import os
 import sys
 import tempfile
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uniformer_mm.cli.predict import one_line
+from uniformer_mm.cli.errors import reported
 from uniformer_mm.hosts import HOSTS, import_extra
 
 if TYPE_CHECKING:
@@ -81,18 +80,10 @@ def add_parser(verbs: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C, and return 1 if that can't be."""
-    try:
-        _serve(args)
-    except Exception as error:
-        if args.debug:
-            traceback.print_exc()
-        else:
-            sys.stderr.write(f'uniformer-mm: {one_line(error)}\n')
-        return 1
-    return 0
+    return reported(lambda: _serve(args), args.debug)
 
 
-def _serve(args: argparse.Namespace) -> None:
+def _serve(args: argparse.Namespace) -> int:
     models = _models(args)
     import_extra('gradio')
     from uniformer_mm.serve.limits import Limits
@@ -113,6 +104,7 @@ def _serve(args: argparse.Namespace) -> None:
             page.block_thread()
         finally:
             page.close()
+    return 0
 
 
 def _models(args: argparse.Namespace) -> dict[str, str | None]:

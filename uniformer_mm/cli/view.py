@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uniformer_mm.cli.predict import one_line
+from uniformer_mm.cli.errors import reported
 from uniformer_mm.hosts import HOSTS
 
 if TYPE_CHECKING:
@@ -114,19 +112,10 @@ def add_parser(verbs: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw, and return 1 if that failed."""
-    try:
-        _view(args)
-    except Exception as error:
-        if args.debug:
-            traceback.print_exc()
-        else:
-            sys.stderr.write(f'uniformer-mm: {one_line(error)}\n')
-        return 1
-    print(f'drawn: {args.out}')
-    return 0
+    return reported(lambda: _view(args), args.debug)
 
 
-def _view(args: argparse.Namespace) -> None:
+def _view(args: argparse.Namespace) -> int:
     suffix = args.out.suffix.lower()
     if suffix not in (*PICTURES, VIDEO):
         raise ValueError(
@@ -152,7 +141,8 @@ def _view(args: argparse.Namespace) -> None:
                 f'({VIDEO})'
             )
         write_picture(args.out, sheet_of(panels, args.frame))
-        return
+        print(f'drawn: {args.out}')
+        return 0
     video = None
     try:
         for item, panels in found:
@@ -163,6 +153,8 @@ def _view(args: argparse.Namespace) -> None:
     finally:
         if video:
             video.close()
+    print(f'drawn: {args.out}')
+    return 0
 
 
 def _check_options(args: argparse.Namespace) -> None:
