@@ -30,6 +30,7 @@ NAMES = {
     'segmentation': 'circle',
     'pose': 'nose',
     'action': None,
+    'classification': None,
 }
 
 

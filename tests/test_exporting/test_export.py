@@ -110,6 +110,17 @@ def test_a_recognizer(host_test: Get, tmp_path: Path) -> None:
         )
 
 
+def test_a_classifier(host_test: Get, tmp_path: Path) -> None:
+    test = host_test('classification')
+    out = tmp_path / 'model.onnx'
+    assert not export(test.config, test.checkpoint, out=out).failures
+    results = load('classification', weights=out).predict(test.inputs)
+    for result, sample in zip(results, test.samples, strict=True):
+        assert result.scores is not None
+        expected = sample['pred_score'][list(result.labels)]
+        np.testing.assert_allclose(result.scores, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     'kind', ['openvino', 'exported-program', 'torchscript']
 )

@@ -34,6 +34,7 @@ from uniformer_mm.exporting.latency import measure
 from uniformer_mm.exporting.make_card import make_card
 from uniformer_mm.exporting.networks import (
     BackboneNetwork,
+    ClassifierNetwork,
     EstimatorNetwork,
     RecognizerNetwork,
     SegmentorNetwork,
@@ -65,6 +66,7 @@ NETWORKS: dict[str, Any] = {
     'segmentation': SegmentorNetwork,
     'pose': EstimatorNetwork,
     'action': RecognizerNetwork,
+    'classification': ClassifierNetwork,
 }
 COMPARED = 4  # pictures in the report
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 __all__ = [
     'BackboneNetwork',
+    'ClassifierNetwork',
     'EstimatorNetwork',
     'Network',
     'RecognizerNetwork',
@@ -144,6 +145,32 @@ class EstimatorNetwork(nn.Module):
         """Compute it by the head itself."""
         found = model.head.forward(model.extract_feat(x))
         return tuple(found) if isinstance(found, (tuple, list)) else (found,)
+
+
+class ClassifierNetwork(nn.Module):
+    """A classifier: (N, 3, H, W) -> scores (N, classes), no probabilities yet.
+
+    Raises:
+        ValueError: It is another model than mmpretrain's ``ImageClassifier``.
+    """
+
+    outputs = ('scores',)
+    dynamic = (2, 3)
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        if type(model).__name__ != 'ImageClassifier':
+            refuse(model, 'the whole')
+        self.model = model
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Compute the scores."""
+        return (self.model.head(self.model.extract_feat(x)),)
+
+    @staticmethod
+    def reference(model: Any, x: Tensor) -> tuple[Tensor, ...]:
+        """Compute them as mmpretrain does."""
+        return (model(x, mode='tensor'),)
 
 
 class RecognizerNetwork(nn.Module):

@@ -152,9 +152,15 @@ def _recognizer(model: Any, session: Session) -> None:
     model.cls_head.forward = lambda scores, **_: scores
 
 
+def _classifier(model: Any, session: Session) -> None:
+    model.extract_feat = lambda inputs, **_: session(inputs)['scores']
+    model.head.forward = lambda scores: scores
+
+
 _STAND_INS: dict[str, Callable[[Any, Session], None]] = {
     'detection': _detector,
     'segmentation': _segmentor,
     'pose': _estimator,
     'action': _recognizer,
+    'classification': _classifier,
 }

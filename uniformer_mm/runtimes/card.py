@@ -18,7 +18,8 @@ class Card:
     """What an exported file says of its model.
 
     Attributes:
-        task (str): 'detection', 'segmentation', 'pose', 'action', or
+        task (str): 'detection', 'segmentation', 'pose', 'action',
+            'classification', or
             'backbone'.
         outputs (list[str]): Names of the outputs, in their order.
         precision (str): What it computes in: 'fp32', 'bf16' or 'int8'.

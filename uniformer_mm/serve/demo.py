@@ -13,7 +13,7 @@ from uniformer_mm.predict.draw import draw_texts
 from uniformer_mm.predict.items import Item
 from uniformer_mm.predict.pictures import Array, decode_picture
 from uniformer_mm.predict.predictor import Predictor
-from uniformer_mm.predict.result import Result
+from uniformer_mm.predict.result import OF_THE_WHOLE, Result
 from uniformer_mm.serve.limits import Limits, check_upload
 from uniformer_mm.view import Seen, Viewer, sheet_of
 from uniformer_mm.view.seen import Box
@@ -25,6 +25,7 @@ COLUMNS = {
     'segmentation': ('class', 'share'),
     'pose': ('keypoints seen', 'score', 'box'),
     'action': ('class', 'score'),
+    'classification': ('class', 'score'),
 }
 """Task -> columns of its table."""
 
@@ -166,7 +167,7 @@ def _rows(result: Result) -> list[list[str]]:
         ]
     assert result.scores is not None
     scores = [f'{score:.2f}' for score in result.scores]
-    if result.task == 'action':
+    if result.task in OF_THE_WHOLE:
         texts = list(zip(result.classes, scores, strict=True))[:5]
         return [list(row) for row in texts]
     assert result.boxes is not None

@@ -129,4 +129,12 @@ def _resized(meta: dict[str, Any], task: str) -> tuple[Point, Point]:
         w, h = meta['input_size']
         return (w / float(size[0]), h / float(size[1])), (float(x), float(y))
     x, y = (float(v) for v in meta.get('scale_factor', (1, 1))[:2])
-    return (x, y), (0.0, 0.0)
+    if task != 'classification':
+        return (x, y), (0.0, 0.0)
+    # The middle of the picture, where the test cuts it out.
+    (height, width), (h, w) = meta['ori_shape'], meta['img_shape']
+    left, top = (
+        max(0, round((side * scale - seen) / 2)) / scale
+        for side, scale, seen in ((width, x, w), (height, y, h))
+    )
+    return (x, y), (left, top)

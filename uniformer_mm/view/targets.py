@@ -27,7 +27,7 @@ def target_of(
     - Segmentation: the mean logit of a class, or of the most frequent one,
       where the model sees it; or in ``box``.
     - Pose: the highest value of a keypoint's heatmap, or their sum.
-    - Action: the logit of a class, or of the best one.
+    - Action and classification: the logit of a class, or of the best one.
 
     Args:
         task: The model, in eval mode.
@@ -40,7 +40,7 @@ def target_of(
         tuple[Tensor, str]: A scalar with its graph, and what it is of.
 
     Raises:
-        TypeError: ``box`` for pose or action.
+        TypeError: ``box`` for another task than these.
         NothingFoundError: There is no box of the class, or at the box.
         ValueError: There is no such class.
     """
@@ -57,7 +57,11 @@ def target_of(
             f'box is for detection and segmentation, not for {task.task}'
         )
     else:
-        find = _located if task.task == 'pose' else _recognized
+        find = {
+            'pose': _located,
+            'action': _recognized,
+            'classification': _classified,
+        }[task.task]
         score, label, what = find(task, seen, label)
     if label is None:
         return score, what
@@ -137,7 +141,15 @@ def _located(task: Task, seen: Seen, label: int | None) -> Target:
 def _recognized(task: Task, seen: Seen, label: int | None) -> Target:
     model: Any = task.host.model
     maps, _ = model.extract_feat(seen.inputs[:, None], stage='neck')
-    logits = model.cls_head(maps, num_segs=1)[0]
+    return _best_of(model.cls_head(maps, num_segs=1)[0], label)
+
+
+def _classified(task: Task, seen: Seen, label: int | None) -> Target:
+    model: Any = task.host.model
+    return _best_of(model(seen.inputs, mode='tensor')[0], label)
+
+
+def _best_of(logits: Tensor, label: int | None) -> Target:
     if label is None:
         label = int(logits.argmax())
     sure = logits.detach().softmax(-1)[label]
