@@ -99,7 +99,8 @@ def shrink_mask2former(model: Any, things: int) -> None:
     head.loss_cls.class_weight = [1.0] * (things + stuff) + [0.1]
     head.num_queries = 20
     model.train_cfg.num_points = 100
-    model.test_cfg.max_per_image = 20
+    # All of them: the surest may all be stuff.
+    model.test_cfg.max_per_image = head.num_queries * (things + stuff)
 
 
 def shrink_sizes(pipeline: Iterable[Any]) -> None:

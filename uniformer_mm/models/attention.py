@@ -77,8 +77,6 @@ class Attention(nn.Module):
             and keys and what follows them. May be changed at any time.
     """
 
-    fp32 = False
-
     def __init__(
         self,
         dim: int,
@@ -90,6 +88,7 @@ class Attention(nn.Module):
         self.head_dim = head_dim
         self.num_heads = dim // head_dim
         self.attn_drop_rate = attn_drop_rate
+        self.fp32 = False
         self.qkv = nn.Linear(dim, dim * 3)
         self.proj = nn.Linear(dim, dim)
         self.proj_drop = nn.Dropout(drop_rate)
