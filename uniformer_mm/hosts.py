@@ -67,6 +67,8 @@ EXTRAS: Mapping[str, str] = {
     'onnxruntime': 'export',
     'onnxscript': 'export',
     'openvino': 'openvino',
+    'deepspeed': 'deepspeed',
+    'sphinx': 'docs',
 }
 """Module -> the extra of uniformer_mm that installs it."""
 

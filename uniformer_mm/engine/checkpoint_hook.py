@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 from collections.abc import Iterator
@@ -31,12 +32,22 @@ class CheckpointHook(MMEngineCheckpointHook):
     ones deleted. So is the best one. In a folder that is not local MMEngine's
     backend writes it, as ever. Takes the arguments of MMEngine's.
 
+    Raises:
+        ValueError: An argument breaks a rule of MMEngine's.
+
     Examples:
         >>> default_hooks = dict(
         ...     checkpoint=dict(type='uniformer_mm.CheckpointHook'))
     """
 
     file_backend: Any
+
+    @functools.wraps(MMEngineCheckpointHook.__init__)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().__init__(*args, **kwargs)
+        except AssertionError as error:
+            raise ValueError(f'CheckpointHook: {error}') from error
 
     def before_train(self, runner: Any) -> None:
         """See MMEngine's; delete what a killed training left unfinished."""
