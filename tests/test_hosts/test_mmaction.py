@@ -17,6 +17,7 @@ from tests.support.mim import (
     metrics_of_mim_test,
     mim,
 )
+from uniformer_mm.data_checks.sample import BadSampleError
 from uniformer_mm.engine import DataCheckRunner
 from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
 
@@ -147,7 +148,9 @@ def test_a_broken_video_is_named_by_a_worker(tmp_path: Path) -> None:
     with DefaultScope.overwrite_default_scope('mmaction'):
         loader = DataCheckRunner.build_dataloader(config.train_dataloader)
     assert loader.num_workers == 1
-    with pytest.raises(OSError, match=r'can not read .*train/000005\.mp4'):
+    with pytest.raises(
+        BadSampleError, match=r'can not read .*train/000005\.mp4'
+    ):
         list(loader)
 
 

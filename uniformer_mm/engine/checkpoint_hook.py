@@ -42,7 +42,7 @@ class CheckpointHook(MMEngineCheckpointHook):
 
     file_backend: Any
 
-    @functools.wraps(MMEngineCheckpointHook.__init__)
+    @functools.wraps(MMEngineCheckpointHook.__init__)  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         try:
             super().__init__(*args, **kwargs)
