@@ -72,10 +72,11 @@ def test_the_machine_chooses_no_encoding(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    'name', sorted(path.name for path in ROOT.glob('configs/*/*toy.py'))
+    'path',
+    sorted(ROOT.glob('configs/*/*toy.py')),
+    ids=lambda path: f'{path.parent.name}-{path.stem}',
 )
-def test_workers_that_are_spawned_get_the_pipelines(name: str) -> None:
-    (path,) = ROOT.glob(f'configs/*/{name}')
+def test_workers_that_are_spawned_get_the_pipelines(path: Path) -> None:
     config = Config.fromfile(path)
     pytest.importorskip(f'{config.default_scope}.datasets')
     for split in ('train', 'val'):

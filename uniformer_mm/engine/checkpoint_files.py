@@ -83,7 +83,7 @@ def write_last_checkpoint(folder: Path, path: str) -> None:
     """
     part = folder / f'.{LAST}.part'
     try:
-        with part.open('w') as file:
+        with part.open('w', encoding='utf-8') as file:
             file.write(path)
             file.flush()
             os.fsync(file.fileno())

@@ -126,7 +126,7 @@ def _newest(folder: Path, shapes: Shapes | None, hook: Any) -> Choice:
     """Choose where ``last_checkpoint`` points, or else what is newest."""
     last = folder / LAST
     try:
-        text = last.read_text(errors='replace').strip()
+        text = last.read_text(encoding='utf-8', errors='replace').strip()
         state = 'names nothing'
     except OSError as error:
         text, state = '', f'cannot be read ({error.strerror})'

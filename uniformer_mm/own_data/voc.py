@@ -122,7 +122,8 @@ def _image_sets(root: Path) -> dict[str, str]:
         path = Path(name)
         split = split_of(path.name)
         if 'ImageSets' in path.parts and split != 'all':
-            for line in (root / name).read_text().splitlines():
+            text = (root / name).read_text(encoding='utf-8')
+            for line in text.splitlines():
                 if line.strip():
                     found.setdefault(line.split()[0], split)
     return found
