@@ -25,6 +25,7 @@ from tests.support.tiny_training import (
 from tests.support.trainings import small_training
 from uniformer_mm.cli.main import main
 from uniformer_mm.engine import NonFiniteError
+from uniformer_mm.engine import runner as runner_module
 
 HOOK = 'uniformer_mm.NonFiniteHook'
 
@@ -147,6 +148,9 @@ def with_a_scaler(
     """MMEngine's mixed precision, which asks for a GPU, on a CPU."""
     monkeypatch.setattr(
         amp_optimizer_wrapper, 'is_cuda_available', lambda: True
+    )
+    monkeypatch.setattr(
+        runner_module, 'fit_to_device', lambda wrapper: wrapper
     )
     monkeypatch.setattr(
         amp_optimizer_wrapper,
