@@ -28,13 +28,16 @@ printf '%s\n' torch==2.9.1 torchvision==0.24.1 | cat - stack.in |
   resolve lock-torch2.9.txt 3.10
 printf '%s\n' torch==2.5.1 torchvision==0.20.1 'numpy<2' | cat - stack.in |
   sed 's/^mmengine==[^ ]*/mmengine==0.10.4/' | resolve lock-oldest.txt 3.10
-# What a stack has is not named again, so that no pin of it is moved.
-without() { # LOCK...
-  sed -n 's/^\([^ =]*\)==.*/--no-emit-package=\1/p' "$@"
+names() { # LOCK...
+  sed -n 's/^\([^ =]*\)==.*/\1/p' "$@"
 }
-mapfile -t has < <(without lock-py310.txt)
+# What the stacks of every Python have is not named again, so that no pin of it
+# is moved; nor is what torch alone wants.
+stacks=(lock-py3*.txt)
+mapfile -t has < <(names "${stacks[@]}" | sort | uniq -c |
+  awk -v n=${#stacks[@]} '$1 == n || /nvidia|cuda/ { print "--no-emit-package=" $2 }')
 resolve lock-dev.txt 3.10 --constraint lock-py310.txt "${has[@]}" < dev.in
-mapfile -t has < <(without lock-py311.txt lock-dev.txt)
+mapfile -t has < <(names lock-py311.txt lock-dev.txt | sed 's/^/--no-emit-package=/')
 resolve lock-docs.txt 3.11 --constraint lock-py311.txt "${has[@]}" < docs.in
 
 # Resolved from the wheels' metadata, not run.
