@@ -62,6 +62,22 @@ def test_it_is_float32_to_the_bit() -> None:
     assert results[0][0].dtype == torch.float32
 
 
+def test_a_derived_forward_runs_once() -> None:
+    class Doubled(Attention):
+        def forward(self, *args: Any) -> Tensor:
+            return 2 * super().forward(*args)
+
+    attention, doubled = (
+        cls(32, 16, 0.0, 0.0) for cls in (Attention, Doubled)
+    )
+    doubled.load_state_dict(attention.state_dict())
+    x = torch.randn(2, 9, 32)
+    for module in (attention, doubled):
+        module.fp32 = True
+    with torch.autocast('cpu', torch.bfloat16):
+        assert torch.equal(doubled(x), 2 * attention(x))
+
+
 def test_weights_of_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     """Queries and keys of 300, whose products are more than 65504."""
     attention = Attention(16, 16, 0.0, 0.0).half()

@@ -42,6 +42,7 @@ __all__ = [
     'fast_path',
     'graph_form',
     'graph_path',
+    'in_float32',
     'is_hooked',
     'is_named',
     'is_on',
@@ -227,6 +228,24 @@ def fast_path(name: str) -> Callable[[Function], Any]:
         return named(name)(run)
 
     return mark
+
+
+def in_float32(forward: Function) -> Any:
+    """Keep autocast away from a forward (module, x, ...) by ``module.fp32``.
+
+    ``x`` then gets the dtype of the module's ``qkv``, and so does all that the
+    forward computes.
+    """
+
+    @functools.wraps(forward)
+    def run(module: Any, x: Tensor, *rest: Any) -> Any:
+        if not module.fp32 or not torch.is_autocast_enabled(x.device.type):
+            return forward(module, x, *rest)
+        with torch.autocast(x.device.type, enabled=False):
+            # Not by ``module.forward``, which a derived class calls this from.
+            return forward(module, x.to(module.qkv.weight.dtype), *rest)
+
+    return run
 
 
 def graph_path(name: str) -> Callable[[Function], Any]:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from uniformer_mm.fast.path import fast_path, graph_path
+from uniformer_mm.fast.path import fast_path, graph_path, in_float32
 
 __all__ = ['Attention', 'ScoredAttention', 'merge_windows', 'split_windows']
 
@@ -94,6 +94,7 @@ class Attention(nn.Module):
         self.proj_drop = nn.Dropout(drop_rate)
 
     @fast_path('attention')
+    @in_float32
     def forward(self, x: Tensor, window_size: int | None = None) -> Tensor:
         """Attend inside windows, or over the whole map when None.
 
@@ -106,11 +107,6 @@ class Attention(nn.Module):
         Returns:
             Tensor: The shape of ``x``.
         """
-        if self.fp32 and torch.is_autocast_enabled(x.device.type):
-            with torch.autocast(x.device.type, enabled=False):
-                x = x.to(self.qkv.weight.dtype)
-                y: Tensor = self.forward(x, window_size)
-                return y
         if window_size is None:
             # (N, [T,] H, W, C) -> (N, L, C) -> (N, [T,] H, W, C)
             y = self.attend(*self.heads(x.flatten(1, -2))).view(x.shape)
@@ -150,6 +146,7 @@ class ScoredAttention(Attention):
     """
 
     @fast_path('scored_attention')
+    @in_float32
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Attend over all tokens.
 
@@ -161,12 +158,6 @@ class ScoredAttention(Attention):
             the first token, the mean over heads, float32 or wider: tokens are
             sorted by them.
         """
-        if self.fp32 and torch.is_autocast_enabled(x.device.type):
-            with torch.autocast(x.device.type, enabled=False):
-                y: tuple[Tensor, Tensor] = self.forward(
-                    x.to(self.qkv.weight.dtype)
-                )
-                return y
         q, k, v = self.heads(x)
         # Products and sums, unlike a matrix product, stay float32 under
         # autocast: (B, heads, 1, D) * (B, heads, L, D) -> (B, heads, L)
