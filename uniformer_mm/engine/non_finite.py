@@ -21,11 +21,13 @@ from uniformer_mm.engine.find_bad import (
     not_finite,
     statistics_of,
 )
+from uniformer_mm.engine.plain_batch import FORMAT, to_plain
 from uniformer_mm.engine.random_state import (
     get_random_state,
     set_random_state,
 )
 from uniformer_mm.registry import HOOKS
+from uniformer_mm.weights.reading import listed
 
 __all__ = ['NonFiniteError', 'NonFiniteHook']
 
@@ -258,21 +260,25 @@ class NonFiniteHook(Hook):
     def _save(self, runner: Any, what: str, files: list[str]) -> str:
         name = f'non_finite_iter_{runner.iter + 1}_rank_{get_rank()}.pth'
         path = Path(runner.work_dir, name)
-        content = {
-            'what': what,
-            'iteration': runner.iter + 1,
-            'files': files,
-            'config': runner.cfg.pretty_text,
-            'batch': self.batch,
-            'state_dict': _inner(runner.model).state_dict(),
-            'random_state': self.random_state,
-        }
         try:
+            batch, left_out = to_plain(self.batch)
+            content = {
+                'format': FORMAT,
+                'what': what,
+                'iteration': runner.iter + 1,
+                'files': files,
+                'config': runner.cfg.pretty_text,
+                'batch': batch,
+                'left_out': left_out,
+                'state_dict': _inner(runner.model).state_dict(),
+                'random_state': self.random_state,
+            }
             torch.save(content, path)
-        # What is in a batch may not be picklable, a disk may be full.
+        # A disk may be full; the fault itself must be told.
         except Exception as error:
             return f'{path} cannot be written ({error})'
-        return f'Do it again: uniformer-mm reproduce {path}'
+        lack = f' (without {listed(left_out, 3)})' if left_out else ''
+        return f'Do it again{lack}: uniformer-mm reproduce {path}'
 
 
 def _inner(model: nn.Module) -> nn.Module:
