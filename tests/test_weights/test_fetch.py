@@ -196,20 +196,23 @@ def test_the_bar_is_on_stderr(
     assert 'c.pth' in err
 
 
-def test_without_rich_there_is_a_line(
+def test_without_rich_it_is_logged(
     server: Server,
     capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in [name for name in sys.modules if name.startswith('rich')]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, 'rich', None)
+    # Which needs rich.
+    monkeypatch.setitem(sys.modules, 'mmengine.logging', None)
+    caplog.set_level('INFO', 'uniformer_mm')
     fetch(f'{server.url}/b.pth', progress=False)
+    assert not caplog.messages
+    fetch(f'{server.url}/a.pth')
+    assert caplog.messages == [f'downloading a.pth ({len(CONTENT)} bytes)']
     assert capsys.readouterr() == ('', '')
-    path = fetch(f'{server.url}/a.pth')
-    assert path.is_file()
-    out, err = capsys.readouterr()
-    assert (out, err.count('downloading a.pth')) == ('', 1)
 
 
 @pytest.mark.parametrize('ranges', [True, False])
