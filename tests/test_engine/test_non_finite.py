@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import torch
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.registry import RUNNERS
-from torch import Tensor
+from torch import Tensor, nn
 
 from tests.support.tiny_training import (
     Net,
@@ -56,6 +57,25 @@ def test_bad_input_is_named_and_poisons_nothing(
     assert not list(tmp_path.glob('epoch*.pth'))
 
 
+class Far(torch.autograd.Function):
+    """Zero, with an infinite gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, _: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return torch.full_like(x, float('inf'))
+
+
+def far(x: Tensor) -> Tensor:
+    result: Tensor = Far.apply(x)
+    return result
+
+
 class Late(Net):
     """Goes wrong where it is told to, at one iteration."""
 
@@ -64,6 +84,8 @@ class Late(Net):
         self.where = where
         self.iteration = iteration
         self.calls = 0
+        if where == 'sparse gradient':
+            self.table = nn.Embedding(2, 3, sparse=True)
 
     def forward(self, x: Tensor, mode: str) -> dict[str, Tensor]:
         self.calls += 1
@@ -76,6 +98,12 @@ class Late(Net):
         loss = y.square().mean()
         if wrong and self.where == 'gradient':
             loss = loss + (y - y.detach()).abs().sqrt().sum()
+        if wrong and self.where == 'infinite gradient':
+            loss = loss + far(y)
+        if wrong and self.where == 'gradients too large to clip':
+            loss = loss + 1e30 * (y - y.detach()).sum()
+        if wrong and self.where == 'sparse gradient':
+            loss = loss + far(self.table(torch.zeros(1, dtype=torch.long)))
         losses = {'loss': loss}
         if wrong and self.where == 'another_loss':
             losses['loss_of_none'] = torch.zeros(0).mean()
@@ -104,6 +132,100 @@ def test_the_first_bad_part_is_named(
     expected = f'iteration 6: {what} is not finite. First bad: {first}'
     assert str(error.value).startswith(expected)
     assert all(v.isfinite().all() for v in weights(runner).values())
+
+
+CLIPS = [None, {'max_norm': 1.0}, {'type': 'value', 'clip_value': 1.0}]
+
+
+@pytest.mark.parametrize('clip', CLIPS)
+@pytest.mark.parametrize('counts', [1, 4])
+def test_nothing_is_clipped_or_added_up_unseen(
+    clip: Any, counts: int, tmp_path: Path
+) -> None:
+    """The batch is named that is at fault, not that of the next step."""
+    config = config_of(tmp_path, model=Late('infinite gradient'))
+    config['optim_wrapper'].update(clip_grad=clip, accumulative_counts=counts)
+    runner = build(config)
+    with pytest.raises(NonFiniteError) as error:
+        runner.train()
+    expected = 'iteration 6: the norm of the gradients is not finite. First'
+    assert str(error.value).startswith(expected)
+    assert 'gradient of the output of last' in str(error.value)
+    assert all(v.isfinite().all() for v in weights(runner).values())
+
+
+def test_gradients_that_clipping_would_make_zero(tmp_path: Path) -> None:
+    config = config_of(tmp_path, model=Late('gradients too large to clip'))
+    config['optim_wrapper']['clip_grad'] = {'max_norm': 1.0}
+    with pytest.raises(NonFiniteError, match='norm of the gradients'):
+        train(config)
+
+
+def test_a_gradient_of_some_rows(tmp_path: Path) -> None:
+    config = config_of(tmp_path, model=Late('sparse gradient'))
+    config['optim_wrapper']['optimizer'] = {'type': 'SGD', 'lr': 0.01}
+    with pytest.raises(NonFiniteError, match='iteration 6: the norm of the g'):
+        train(config)
+
+
+def test_a_loss_that_is_no_tensor(tmp_path: Path) -> None:
+    class Tells(Net):
+        def train_step(self, *args: Any, **kwargs: Any) -> Any:
+            loss = super().train_step(*args, **kwargs)['loss']
+            return {'loss': float(loss) * bad}
+
+    bad = float('nan')
+    with pytest.raises(NonFiniteError, match='iteration 1: the loss loss is'):
+        train(config_of(tmp_path, model=Tells()))
+
+
+@pytest.mark.parametrize('where', ['gradient', 'statistic'])
+def test_norms_that_are_frozen(where: str, tmp_path: Path) -> None:
+    model = Late(where)
+    model.norm.eval().train = lambda _=True: model.norm
+    model.norm.requires_grad_(False)
+    with pytest.raises(NonFiniteError, match='iteration 6: '):
+        train(config_of(tmp_path, model=model))
+
+
+def test_skipping_under_clipping_and_adding_up(tmp_path: Path) -> None:
+    config = with_bad(config_of(tmp_path), i5=float('nan'))
+    config['optim_wrapper'].update(
+        clip_grad={'max_norm': 1.0}, accumulative_counts=2
+    )
+    config['default_hooks']['non_finite'].update(action='skip')
+    runner = train(config)
+    assert runner.iter == 12
+    assert all(v.isfinite().all() for v in weights(runner).values())
+    log = ''.join(p.read_text() for p in tmp_path.glob('*/*.log'))
+    assert log.count('pictures/5.jpg') == 3
+    clip = runner.optim_wrapper.clip_func
+    assert clip is torch.nn.utils.clip_grad_norm_  # as it was
+
+
+def test_several_optimizers(tmp_path: Path) -> None:
+    class Two(Late):
+        def train_step(self, data: Any, optim_wrapper: Any) -> Any:
+            losses = self._run_forward(data, mode='loss')
+            total, values = self.parse_losses(losses)
+            total.backward()
+            for wrapper in optim_wrapper.values():
+                wrapper.step()
+                wrapper.zero_grad()
+            return values
+
+    model = Two('infinite gradient')
+    config = config_of(tmp_path, model=model)
+    config['optim_wrapper'] = OptimWrapperDict(
+        first=OptimWrapper(
+            torch.optim.SGD(model.first.parameters(), lr=0.01),
+            clip_grad={'max_norm': 1.0},
+        ),
+        last=OptimWrapper(torch.optim.SGD(model.last.parameters(), lr=0.01)),
+    )
+    with pytest.raises(NonFiniteError, match='iteration 6: '):
+        train(config)
+    assert all(v.isfinite().all() for v in model.parameters())
 
 
 def test_overflow_names_the_module(tmp_path: Path) -> None:

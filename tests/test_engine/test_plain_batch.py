@@ -164,6 +164,7 @@ def test_what_is_unknown_is_left_out_and_named(tmp_path: Path) -> None:
     batch = {
         'inputs': [torch.ones(1), Own()],
         'sparse': torch.ones(2).to_sparse(),
+        'eighths': torch.ones(2).to(torch.float8_e5m2),
         'objects': np.array([None]),
         (1, 2): 0,
     }
@@ -180,6 +181,7 @@ def test_what_is_unknown_is_left_out_and_named(tmp_path: Path) -> None:
     assert left_out == [
         f"batch['inputs'][1] ({own})",
         "batch['sparse'] (torch.Tensor)",
+        "batch['eighths'] (torch.Tensor)",
         "batch['objects'] (numpy.ndarray)",
     ]
     assert through_a_file(Own(), tmp_path / 'd.pth') == (
@@ -232,6 +234,8 @@ def test_what_is_unknown_is_left_out_and_named(tmp_path: Path) -> None:
             'reshape',
         ),
         (torch.zeros(1).expand(1 << 40), 'larger than its bytes'),
+        (torch.zeros(8).to(torch.float8_e5m2), 'no tensor of'),
+        ([many := [1], many], 'in two places'),
     ],
 )
 def test_nothing_else_is_made(plain: Any, words: str) -> None:

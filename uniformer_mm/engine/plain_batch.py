@@ -16,10 +16,9 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-__all__ = ['FORMAT', 'from_plain', 'to_plain']
+from uniformer_mm.weights.storages import DTYPES
 
-FORMAT = 1
-"""Of what is written here; changes with it."""
+__all__ = ['from_plain', 'to_plain']
 
 # Data elements of the hosts; each is made without arguments.
 ELEMENTS = (
@@ -42,6 +41,7 @@ BITMAPS = 'mmdet.structures.mask.BitmapMasks'
 POLYGONS = 'mmdet.structures.mask.PolygonMasks'
 ARRAY, NUMBER = 'numpy.ndarray', 'numpy.generic'
 PLAIN = (bool, int, float, str, type(None))
+TYPES = frozenset(DTYPES.values())
 NUMBERS = 'biufc'  # of NumPy's kinds, those that are no pointers
 _LEFT_OUT = object()
 
@@ -72,14 +72,34 @@ def from_plain(plain: Any) -> Any:
         ImportError: The host of a kind is not installed.
         ValueError: ``plain`` is nothing that ``to_plain`` makes.
     """
+    _check_tree(plain)
+    return _made(plain)
+
+
+def _check_tree(plain: Any) -> None:
+    """Refuse what is in itself or in many places, which can take for ever."""
+    known, left = set(), [plain]
+    while left:
+        value = left.pop()
+        if type(value) not in (dict, list, tuple) or not value:
+            continue
+        if id(value) in known:
+            raise ValueError('a batch holds one thing in two places')
+        known.add(id(value))
+        left += value.values() if isinstance(value, dict) else value
+
+
+def _made(plain: Any) -> Any:
     if type(plain) in PLAIN:
         return plain
     if type(plain) is Tensor:
+        if plain.dtype not in TYPES:
+            raise ValueError(f'a batch holds no tensor of {plain.dtype}')
         if plain.nbytes > plain.untyped_storage().nbytes():
             raise ValueError('a tensor of a batch is larger than its bytes')
         return plain
     if type(plain) in (list, tuple):
-        return type(plain)(from_plain(item) for item in plain)
+        return type(plain)(_made(item) for item in plain)
     if type(plain) is not dict or not isinstance(plain.get('kind'), str):
         raise ValueError(f'a batch holds no {type(plain).__name__}')
     kind = plain['kind']
@@ -102,7 +122,8 @@ class _Writer:
         kind = type(value)
         if kind in PLAIN:
             return value
-        if kind is Tensor and value.layout == torch.strided:
+        dense = kind is Tensor and value.layout == torch.strided
+        if dense and value.dtype in TYPES:
             return value.detach().cpu().clone()
         if kind in (list, tuple):
             items = self.items(dict(enumerate(value)), place)
@@ -176,25 +197,25 @@ def _numbers(plain: Any) -> Any:
 
 
 def _dict(plain: Any) -> dict[Any, Any]:
-    return {key: from_plain(item) for key, item in plain['items'].items()}
+    return {key: _made(item) for key, item in plain['items'].items()}
 
 
 def _element(plain: Any) -> Any:
-    info = {k: from_plain(v) for k, v in plain['metainfo'].items()}
+    info = {k: _made(v) for k, v in plain['metainfo'].items()}
     element = _kind(plain)(metainfo=info)
     for key, item in plain['fields'].items():
         if not key.isidentifier() or key.startswith('__'):
             raise ValueError(f'a data element has no {key!r:.80}')
-        setattr(element, key, from_plain(item))
+        setattr(element, key, _made(item))
     return element
 
 
 def _boxes(plain: Any) -> Any:
-    return _kind(plain)(from_plain(plain['tensor']), clone=False)
+    return _kind(plain)(_made(plain['tensor']), clone=False)
 
 
 def _masks(plain: Any) -> Any:
-    masks = from_plain(plain['masks'])
+    masks = _made(plain['masks'])
     return _kind(plain)(masks, plain['height'], plain['width'])
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,17 +13,17 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 
 from uniformer_mm.engine.find_bad import find_bad
-from uniformer_mm.engine.plain_batch import FORMAT, from_plain
+from uniformer_mm.engine.plain_batch import from_plain
 from uniformer_mm.engine.precision import fit_to_device
 from uniformer_mm.engine.random_state import set_random_state
+from uniformer_mm.engine.step_file import read_step
 from uniformer_mm.predict.stored_config import stored_config
-from uniformer_mm.weights.reading import load_content, shown
+from uniformer_mm.weights.reading import shown
 
 __all__ = ['Reproduced', 'reproduce']
 
 # What is built of the config beside the model.
 ALSO = ('optim_wrapper', 'preprocess_cfg')
-STORED = ('batch', 'config', 'random_state', 'state_dict')
 
 
 @dataclass(frozen=True)
@@ -67,10 +66,9 @@ def reproduce(
         ValueError: It is another file; its config needs more than the
             registries have; or the step can't be done with what is in it.
     """
-    path = Path(path)
-    step, stored = _read(path)
+    step = read_step(path)
     if config is None:
-        used = stored_config({'cfg': stored['config']}, also=ALSO)
+        used = stored_config({'cfg': step['config']}, also=ALSO)
     else:
         used = Config.fromfile(config)
     if used is None:
@@ -78,27 +76,30 @@ def reproduce(
             f'{path} names no host to build a model of: give the config of '
             'the training by config='
         )
+    notes = [f'without {name}' for name in step['left_out']]
     init_default_scope(used.get('default_scope', 'mmengine'))
     try:
-        first_bad = _do_again(used, stored, step.notes)
+        first_bad = _do_again(used, step, notes)
     except ImportError:
         raise
     # A batch or a config that lacks something can fail in any way.
     except Exception as error:
-        lack = f' {"; ".join(step.notes)};' if step.notes else ''
+        lack = f' {"; ".join(notes)};' if notes else ''
         raise ValueError(
             f'the step of {path} cannot be done again:{lack} '
             f'{shown(str(error), 500)}'
         ) from error
-    return replace(step, first_bad=first_bad)
+    return Reproduced(
+        step['what'], step['iteration'], step['files'], first_bad, notes
+    )
 
 
-def _do_again(config: Config, stored: dict[str, Any], notes: list[str]) -> str:
+def _do_again(config: Config, step: dict[str, Any], notes: list[str]) -> str:
     # mmpose's command sets it so.
     if 'preprocess_cfg' in config:
         config.model.setdefault('data_preprocessor', config.preprocess_cfg)
     model = revert_sync_batchnorm(MODELS.build(config.model))
-    model.load_state_dict(stored['state_dict'])
+    model.load_state_dict(step['state_dict'])
     if torch.cuda.is_available():
         model.cuda()
     model.train()
@@ -106,31 +107,5 @@ def _do_again(config: Config, stored: dict[str, Any], notes: list[str]) -> str:
     if wrapper_config is not config.optim_wrapper:
         notes.append('in float32: there is no GPU for mixed precision')
     wrapper = build_optim_wrapper(model, wrapper_config)
-    set_random_state(stored['random_state'])
-    return find_bad(model, from_plain(stored['batch']), wrapper)
-
-
-def _read(path: Path) -> tuple[Reproduced, dict[str, Any]]:
-    """Return what is known of the step, and what else is in the file."""
-    try:
-        with path.open('rb') as file:
-            content, _, _ = load_content(file, path)
-        if content['format'] != FORMAT:
-            raise ValueError(f'its format is {content["format"]!r:.40}')
-        notes = [f'without {name}' for name in content['left_out']]
-        step = Reproduced(
-            shown(content['what']),
-            int(content['iteration']),
-            [shown(name) for name in content['files']],
-            '',
-            [shown(note) for note in notes],
-        )
-        stored = {key: content[key] for key in STORED}
-    except OSError:
-        raise
-    except Exception as error:
-        raise ValueError(
-            f'{path} is not a file that uniformer_mm.NonFiniteHook of this '
-            f'release wrote ({shown(str(error), 500)})'
-        ) from error
-    return step, stored
+    set_random_state(step['random_state'])
+    return find_bad(model, from_plain(step['batch']), wrapper)
