@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import http.client
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -195,7 +196,11 @@ def _version(response: Any) -> str:
 def _continues(response: Any, done: int, version: str) -> bool:
     """Say whether an answer is the rest of the file that was begun."""
     span = response.headers.get('Content-Range', '')
-    return span.startswith(f'bytes {done}-') and version == _version(response)
+    found = re.fullmatch(r'bytes (\d+)-(\d+)/(\d+)', span.strip())
+    if not found or version != _version(response):
+        return False
+    first, last, total = map(int, found.groups())
+    return first == done and last == total - 1
 
 
 def _chunks(response: Any) -> Iterator[bytes]:
