@@ -130,7 +130,8 @@ class _Writer:
             return kind(items.get(index) for index in range(len(value)))
         if kind is dict and all(type(key) in PLAIN for key in value):
             return {'kind': 'dict', 'items': self.items(value, place)}
-        array = isinstance(value, (np.ndarray, np.generic))
+        # Not what derives from it, as masked arrays do.
+        array = kind is np.ndarray or isinstance(value, np.generic)
         if array and value.dtype.kind in NUMBERS:
             return _array(value)
         name = _name(kind)
