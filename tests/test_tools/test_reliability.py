@@ -47,6 +47,17 @@ def test_figures_of_a_report(report: Path) -> None:
     assert sum(figure.tried for figure in figures.values()) == 188
 
 
+def test_of_a_test_that_was_run_again_the_last_report_counts(
+    report: Path, tmp_path: Path
+) -> None:
+    again = tmp_path / 'again.xml'
+    again.write_text(REPORT.replace('<failure message="wrong"/>', ''))
+    for reports, wrong in (((report, again), 0), ((again, report), 7)):
+        figures = {figure.kind: figure for figure in figures_of(*reports)}
+        weights = figures['fuzz: weight files']
+        assert (weights.tried, weights.wrong) == (87, wrong)
+
+
 def test_every_pattern_is_of_a_test() -> None:
     root = Path(__file__).parents[2]
     names = [

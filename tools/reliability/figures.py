@@ -90,18 +90,18 @@ class Figure:
 def figures_of(*reports: Path) -> list[Figure]:
     """Add up reports of pytest (``--junitxml``); skipped tests count not.
 
-    A test counts as many as its property ``tried`` says, else once.
+    A test counts as many as its property ``tried`` says, else once; of one in
+    several reports the last one counts.
     """
     found: dict[str, list[tuple[int, bool, str]]] = {k: [] for k in KINDS}
-    cases = [
-        case
+    cases = {
+        f'{case.get("classname")}.{case.get("name")}': case
         for report in reports  # written by our own tests, a moment ago
         for case in ET.parse(report).iter('testcase')  # nosec B314
-    ]
-    for case in cases:
+    }
+    for name, case in cases.items():
         if case.find('skipped') is not None:
             continue
-        name = f'{case.get("classname")}.{case.get("name")}'
         properties = {
             p.get('name'): p.get('value') for p in case.iter('property')
         }
