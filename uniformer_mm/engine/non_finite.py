@@ -51,8 +51,8 @@ class NonFiniteHook(Hook):
     each step of the optimizer, and after each iteration without one, where
     gradients are added up; at the losses after it, and at all weights before
     a checkpoint is written. Weights and statistics are then as before the
-    iteration: nothing that is wrong gets into them. The message
-    names what went wrong first, the samples' files, and a file from which
+    iteration: nothing that is wrong gets into them. The message names what
+    went wrong first, the samples' files, and a file from which
     ``uniformer-mm reproduce`` does the step again.
 
     On a GPU it waits for the backward before each step of the optimizer;
