@@ -80,6 +80,8 @@ ALLOWED = {
         'weights.zoo',
     },
     'engine.fsdp': {'engine.processes', 'models.blocks', 'registry'},
+    'engine.plain_batch': {'weights.storages'},
+    'engine.reproduce': {'engine', 'predict.stored_config', 'weights.reading'},
     'fast': {'fast'},
     'fast.kinds': {'fast.path'},
     'fast.path': set(),

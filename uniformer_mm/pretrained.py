@@ -14,8 +14,9 @@ from uniformer_mm.models import (
     UniFormerClassifier,
     UniFormerLight,
 )
+from uniformer_mm.weights.found import Found, find_weights
 from uniformer_mm.weights.identity import HEADS
-from uniformer_mm.weights.load import Found, find_weights, load_backbone
+from uniformer_mm.weights.load import load_backbone
 from uniformer_mm.weights.settings import BACKBONE_SETTINGS, settings_in
 
 __all__ = ['from_pretrained']

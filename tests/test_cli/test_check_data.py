@@ -103,6 +103,12 @@ CLIP = 'clips/train/000001.mp4'
         ('mmseg', MASK, sixteen_bits, 'numbers up to 300'),
         ('mmseg', MASK, two_values, 'no mask has the classes'),
         ('mmpose', 'val/000001.jpg', DAMAGE['cut'], 'is damaged'),
+        (
+            'mmpose',
+            'val/000001.jpg',
+            DAMAGE['other size'],
+            'is 48 x 40 pixels',
+        ),
         ('mmaction', CLIP, DAMAGE['empty'], 'a video is empty'),
         ('mmaction', CLIP, DAMAGE['cut'], 'can not read'),
         ('mmaction', LIST, spaces, 'a file name has a space'),

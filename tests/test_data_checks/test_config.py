@@ -11,6 +11,7 @@ from mmengine.registry import DefaultScope
 from tests.support.annotations import coco, write_coco
 from tests.support.recipe import CONFIGS, load_config
 from uniformer_mm.data_checks import Finding, check_config
+from uniformer_mm.data_checks.data_set import check_data_set
 from uniformer_mm.toy_data import CLASSES
 
 TOYS = {
@@ -147,3 +148,27 @@ def test_views_of_masks_are_refused_at_once(few_shapes: Path) -> None:
     assert 'merges boxes alone' in '\n'.join(map(str, findings(config)))
     model.roi_head.mask_head = None
     assert 'merges boxes' not in '\n'.join(map(str, findings(config)))
+
+
+def test_pictures_of_objects365_lie_elsewhere_than_listed(
+    tmp_path: Path,
+) -> None:
+    """Else its files are as COCO's."""
+    pytest.importorskip('mmdet.datasets')
+    content = coco()
+    for image in content['images']:
+        image['file_name'] = f'images/v1/patch8/{image["file_name"]}'
+    dataset = {
+        'type': 'Objects365V2Dataset',
+        'ann_file': str(write_coco(tmp_path / 'a.json', content)),
+        'data_prefix': {'img': str(tmp_path)},
+        'metainfo': {'classes': ('cat', 'dog')},
+    }
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        assert check_data_set(dataset) == []
+        (finding,) = check_data_set(
+            dataset | {'metainfo': {'classes': ('dog', 'cat')}}
+        )
+        assert 'in the order of the file' in str(finding)
+        (missing, *_) = check_data_set(dataset | {'type': 'CocoDataset'})
+        assert 'a picture is not in' in str(missing)

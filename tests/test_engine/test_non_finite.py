@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.optim.optimizer import amp_optimizer_wrapper
-from torch import Tensor
+from mmengine.registry import RUNNERS
+from torch import Tensor, nn
 
 from tests.support.tiny_training import (
     Net,
@@ -56,6 +57,25 @@ def test_bad_input_is_named_and_poisons_nothing(
     assert not list(tmp_path.glob('epoch*.pth'))
 
 
+class Far(torch.autograd.Function):
+    """Zero, with an infinite gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, _: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return torch.full_like(x, float('inf'))
+
+
+def far(x: Tensor) -> Tensor:
+    result: Tensor = Far.apply(x)
+    return result
+
+
 class Late(Net):
     """Goes wrong where it is told to, at one iteration."""
 
@@ -64,6 +84,8 @@ class Late(Net):
         self.where = where
         self.iteration = iteration
         self.calls = 0
+        if where == 'sparse gradient':
+            self.table = nn.Embedding(2, 3, sparse=True)
 
     def forward(self, x: Tensor, mode: str) -> dict[str, Tensor]:
         self.calls += 1
@@ -76,6 +98,12 @@ class Late(Net):
         loss = y.square().mean()
         if wrong and self.where == 'gradient':
             loss = loss + (y - y.detach()).abs().sqrt().sum()
+        if wrong and self.where == 'infinite gradient':
+            loss = loss + far(y)
+        if wrong and self.where == 'gradients too large to clip':
+            loss = loss + 1e30 * (y - y.detach()).sum()
+        if wrong and self.where == 'sparse gradient':
+            loss = loss + far(self.table(torch.zeros(1, dtype=torch.long)))
         losses = {'loss': loss}
         if wrong and self.where == 'another_loss':
             losses['loss_of_none'] = torch.zeros(0).mean()
@@ -104,6 +132,100 @@ def test_the_first_bad_part_is_named(
     expected = f'iteration 6: {what} is not finite. First bad: {first}'
     assert str(error.value).startswith(expected)
     assert all(v.isfinite().all() for v in weights(runner).values())
+
+
+CLIPS = [None, {'max_norm': 1.0}, {'type': 'value', 'clip_value': 1.0}]
+
+
+@pytest.mark.parametrize('clip', CLIPS)
+@pytest.mark.parametrize('counts', [1, 4])
+def test_nothing_is_clipped_or_added_up_unseen(
+    clip: Any, counts: int, tmp_path: Path
+) -> None:
+    """The batch is named that is at fault, not that of the next step."""
+    config = config_of(tmp_path, model=Late('infinite gradient'))
+    config['optim_wrapper'].update(clip_grad=clip, accumulative_counts=counts)
+    runner = build(config)
+    with pytest.raises(NonFiniteError) as error:
+        runner.train()
+    expected = 'iteration 6: the norm of the gradients is not finite. First'
+    assert str(error.value).startswith(expected)
+    assert 'gradient of the output of last' in str(error.value)
+    assert all(v.isfinite().all() for v in weights(runner).values())
+
+
+def test_gradients_that_clipping_would_make_zero(tmp_path: Path) -> None:
+    config = config_of(tmp_path, model=Late('gradients too large to clip'))
+    config['optim_wrapper']['clip_grad'] = {'max_norm': 1.0}
+    with pytest.raises(NonFiniteError, match='norm of the gradients'):
+        train(config)
+
+
+def test_a_gradient_of_some_rows(tmp_path: Path) -> None:
+    config = config_of(tmp_path, model=Late('sparse gradient'))
+    config['optim_wrapper']['optimizer'] = {'type': 'SGD', 'lr': 0.01}
+    with pytest.raises(NonFiniteError, match='iteration 6: the norm of the g'):
+        train(config)
+
+
+def test_a_loss_that_is_no_tensor(tmp_path: Path) -> None:
+    class Tells(Net):
+        def train_step(self, *args: Any, **kwargs: Any) -> Any:
+            loss = super().train_step(*args, **kwargs)['loss']
+            return {'loss': float(loss) * bad}
+
+    bad = float('nan')
+    with pytest.raises(NonFiniteError, match='iteration 1: the loss loss is'):
+        train(config_of(tmp_path, model=Tells()))
+
+
+@pytest.mark.parametrize('where', ['gradient', 'statistic'])
+def test_norms_that_are_frozen(where: str, tmp_path: Path) -> None:
+    model = Late(where)
+    model.norm.eval().train = lambda _=True: model.norm
+    model.norm.requires_grad_(False)
+    with pytest.raises(NonFiniteError, match='iteration 6: '):
+        train(config_of(tmp_path, model=model))
+
+
+def test_skipping_under_clipping_and_adding_up(tmp_path: Path) -> None:
+    config = with_bad(config_of(tmp_path), i5=float('nan'))
+    config['optim_wrapper'].update(
+        clip_grad={'max_norm': 1.0}, accumulative_counts=2
+    )
+    config['default_hooks']['non_finite'].update(action='skip')
+    runner = train(config)
+    assert runner.iter == 12
+    assert all(v.isfinite().all() for v in weights(runner).values())
+    log = ''.join(p.read_text() for p in tmp_path.glob('*/*.log'))
+    assert log.count('pictures/5.jpg') == 3
+    clip = runner.optim_wrapper.clip_func
+    assert clip is torch.nn.utils.clip_grad_norm_  # as it was
+
+
+def test_several_optimizers(tmp_path: Path) -> None:
+    class Two(Late):
+        def train_step(self, data: Any, optim_wrapper: Any) -> Any:
+            losses = self._run_forward(data, mode='loss')
+            total, values = self.parse_losses(losses)
+            total.backward()
+            for wrapper in optim_wrapper.values():
+                wrapper.step()
+                wrapper.zero_grad()
+            return values
+
+    model = Two('infinite gradient')
+    config = config_of(tmp_path, model=model)
+    config['optim_wrapper'] = OptimWrapperDict(
+        first=OptimWrapper(
+            torch.optim.SGD(model.first.parameters(), lr=0.01),
+            clip_grad={'max_norm': 1.0},
+        ),
+        last=OptimWrapper(torch.optim.SGD(model.last.parameters(), lr=0.01)),
+    )
+    with pytest.raises(NonFiniteError, match='iteration 6: '):
+        train(config)
+    assert all(v.isfinite().all() for v in model.parameters())
 
 
 def test_overflow_names_the_module(tmp_path: Path) -> None:
@@ -216,22 +338,143 @@ def test_options(option: str, value: Any, error: type, tmp_path: Path) -> None:
         build(config)
 
 
-@pytest.mark.skipif(find_spec('mmseg') is None, reason='mmseg is missing')
-def test_reproduced_by_one_command(
-    few_shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from mmengine.registry import RUNNERS
-
-    config = small_training('segmentation', few_shapes, tmp_path)
+@pytest.fixture(scope='module')
+def stopped(
+    few_shapes: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path]:
+    """What a training of mmseg said as it stopped, and the file it wrote."""
+    pytest.importorskip('mmseg')
+    folder = tmp_path_factory.mktemp('stopped')
+    config = small_training('segmentation', few_shapes, folder)
     config.optim_wrapper.optimizer.lr = 1e30
     config.param_scheduler = []
-    config.experiment_name = tmp_path.name
+    config.experiment_name = folder.name
     with pytest.raises(NonFiniteError, match='train/0000') as error:
         RUNNERS.build(config).train()
-    (command,) = re.findall(r'uniformer-mm (reproduce \S+)', str(error.value))
-    (first,) = re.findall(r'First bad: (.+?)\. Samples', str(error.value))
-    assert main(command.split()) == 0
+    (path,) = folder.glob('non_finite*.pth')
+    return str(error.value), path
+
+
+def test_reproduced_by_one_command(
+    stopped: tuple[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told, path = stopped
+    assert f'Do it again: uniformer-mm reproduce {path}' in told
+    (first,) = re.findall(r'First bad: (.+?)\. Samples', told)
+    assert main(['reproduce', str(path)]) == 0
     assert f'first bad: {first}\n' in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(['reproduce'])
-    assert main(['reproduce', str(tmp_path / 'none.pth')]) == 1
+    assert main(['reproduce', str(path.with_name('none.pth'))]) == 1
+
+
+class Program:
+    """Makes a folder, when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.mkdir, (self.path,)
+
+
+RUNS = "__import__('pathlib').Path({}).mkdir()"
+CALLS = "dict(type='pathlib.Path.mkdir')"
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'batch': Program}, 'holds more than tensors'),
+        ({'config': 'model = ' + RUNS}, r'calls more than dict\(\.\.\.\)'),
+        ({'config': f"default_scope='mmseg'\nmodel={CALLS}"}, 'no registry'),
+        (
+            {
+                'config': "default_scope='mmseg'\nmodel=dict()\n"
+                "optim_wrapper=dict(constructor='pathlib.Path.mkdir')"
+            },
+            "wants 'pathlib.Path.mkdir', which no registry has",
+        ),
+        (
+            {
+                'config': "default_scope='mmseg'\nmodel=dict()\n"
+                f'preprocess_cfg={CALLS}'
+            },
+            'no registry',
+        ),
+        ({'config': 'a = 3'}, 'names no host'),
+        (
+            {'config': "default_scope='mmseg'\nmodel=dict()"},
+            'cannot be done again',
+        ),
+        ({'batch': {'kind': 'os.getcwd'}}, "holds no 'os.getcwd'"),
+        ({'state_dict': {}}, 'Missing key'),
+        ({'random_state': {}}, 'cannot be done again'),
+        ({'format': 0}, 'its format is 0'),
+        ({'files': None}, 'of this release'),
+    ],
+)
+def test_a_file_is_data(
+    changes: dict[str, Any],
+    words: str,
+    stopped: tuple[str, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made, path = tmp_path / 'made', tmp_path / 'file.pth'
+    content = torch.load(stopped[1], weights_only=True)
+    if changes.get('batch') is Program:
+        changes = {'batch': Program(made)}
+    if RUNS in str(changes):
+        changes = {'config': changes['config'].format(repr(str(made)))}
+    torch.save(content | changes, path)
+    assert main(['reproduce', str(path)]) == 1
+    assert re.search(words, capsys.readouterr().err)
+    assert not made.exists()
+
+
+def test_what_is_left_out_is_named(
+    stopped: tuple[str, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """And a config that is given is taken."""
+    path = tmp_path / 'file.pth'
+    content = torch.load(stopped[1], weights_only=True)
+    left_out = {'left_out': ["batch['own'] (my.Own)\33[2J"]}
+    torch.save(content | left_out | {'config': 'a = 3'}, path)
+    (tmp_path / 'my.py').write_text(content['config'])
+    config = str(tmp_path / 'my.py')
+    assert main(['reproduce', str(path), '--config', config]) == 0
+    out = capsys.readouterr().out
+    assert "done again without batch['own'] (my.Own)" in out
+    assert '\33' not in out
+
+
+def test_a_training_says_what_it_leaves_out(tmp_path: Path) -> None:
+    class Odd(Numbers):
+        def __getitem__(self, index: int) -> dict[str, Any]:
+            return {**super().__getitem__(index), 'own': Program(tmp_path)}
+
+    class Takes(Net):
+        def forward(self, x: Tensor, mode: str, own: Any) -> Any:
+            return super().forward(x, mode)
+
+    config = config_of(tmp_path, model=Takes())
+    config['train_dataloader'].update(
+        dataset=Odd({5: float('nan')}),
+        collate_fn={'type': 'pseudo_collate'},
+    )
+    # A list of samples, as of a detector.
+    config['model'].data_preprocessor.forward = lambda data, _: {
+        'x': torch.stack(data['x']),
+        'own': data['own'],
+    }
+    with pytest.raises(NonFiniteError) as error:
+        train(config)
+    own = r"\(without batch\['own'\]\[0\] \(\S+Program\), .+\)"
+    assert re.search(f'Do it again {own}: uniformer-mm', str(error.value))
+    (path,) = tmp_path.glob('non_finite*.pth')
+    kept = torch.load(path, weights_only=True)['batch']['items']
+    assert kept['own'] == [None, None]
+    assert torch.stack(kept['x']).isnan().any()

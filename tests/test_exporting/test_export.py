@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,20 @@ def test_a_file_that_is_off(
 def test_arguments(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         export('segmentation/uniformer_fpn_toy', 'none.pth', **settings)
+
+
+def test_what_is_no_plain_file_is_not_replaced(tmp_path: Path) -> None:
+    pipe, link = tmp_path / 'pipe.onnx', tmp_path / 'link.onnx'
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    (tmp_path / 'folder.onnx').mkdir()
+    for path in (pipe, link, tmp_path / 'folder.onnx'):
+        with pytest.raises(ValueError, match='no plain file, and not replac'):
+            export('segmentation/uniformer_fpn_toy', 'none.pth', out=path)
+    link.unlink()
+    link.symlink_to(tmp_path / 'real.pb')
+    with pytest.raises(ValueError, match=r"must end in '.onnx'.*real\.pb"):
+        export('segmentation/uniformer_fpn_toy', 'none.pth', out=link)
 
 
 def test_an_exported_file_is_not_exported_again() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,22 +11,10 @@ from mmengine import Config
 
 from tests.support.fuzz import TRIED, Record
 from tests.support.host_tests import HostTest
+from tests.support.memory import NOTE, STATM, resident, slope
 from uniformer_mm import load
 
-STATM = Path('/proc/self/statm')
-PAGE = os.sysconf('SC_PAGE_SIZE') if hasattr(os, 'sysconf') else 0
-NOTE = 'note'  # property of a test case in JUnit's XML
 SIDES = range(96, 257, 8)  # px
-
-
-def resident() -> int:
-    """Bytes of memory that this process has now."""
-    return int(STATM.read_text().split()[1]) * PAGE
-
-
-def slope(values: Sequence[float]) -> float:
-    """By how much they grow from one to the next, by least squares."""
-    return float(np.polyfit(np.arange(len(values)), values, 1)[0])
 
 
 @pytest.mark.skipif(not STATM.is_file(), reason='reads /proc')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import re
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,51 @@ def test_figures_of_a_report(report: Path) -> None:
     assert (soak.tried, soak.note) == (100, '0.1 KiB')
     assert figures['calls from 8 threads'].tried == 1
     assert sum(figure.tried for figure in figures.values()) == 188
+
+
+def test_of_a_test_that_was_run_again_the_last_report_counts(
+    report: Path, tmp_path: Path
+) -> None:
+    again = tmp_path / 'again.xml'
+    again.write_text(REPORT.replace('<failure message="wrong"/>', ''))
+    for reports, wrong in (((report, again), 0), ((again, report), 7)):
+        figures = {figure.kind: figure for figure in figures_of(*reports)}
+        weights = figures['fuzz: weight files']
+        assert (weights.tried, weights.wrong) == (87, wrong)
+
+
+def test_every_pattern_is_of_a_test() -> None:
+    root = Path(__file__).parents[2]
+    names = [
+        '.'.join((*path.relative_to(root).with_suffix('').parts, function))
+        for path in root.glob('tests/**/test_*.py')
+        for function in re.findall(
+            r'^def (test_\w+)', path.read_text(encoding='utf-8'), re.MULTILINE
+        )
+    ]
+    patterns = [pattern for kind in KINDS.values() for pattern in kind]
+    assert [p for p in patterns if not fnmatch.filter(names, p)] == []
+
+
+def test_what_was_not_run_again_is_kept(
+    report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = [
+        Figure('downloads', 5, 5, 0, ''),
+        Figure('fuzz: weight files', 9, 9, 0, ''),
+    ]
+    written: list[Figure] = []
+    monkeypatch.setattr(reliability, 'DOCUMENT', tmp_path / 'none.md')
+    monkeypatch.setattr(reliability, 'filled', lambda *_: '')
+    monkeypatch.setattr(reliability, 'write', written.extend)
+    monkeypatch.setattr(reliability, 'read', lambda: before)
+    assert reliability.main(['--keep', str(report)]) == 1
+    tried = {figure.kind: figure.tried for figure in written}
+    assert tried['downloads'] == 5
+    assert tried['fuzz: weight files'] == 87
+    written.clear()
+    assert reliability.main([str(report)]) == 1
+    assert {f.kind: f.tried for f in written}['downloads'] == 0
 
 
 def test_a_table_is_written_and_read(tmp_path: Path) -> None:

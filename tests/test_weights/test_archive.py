@@ -434,6 +434,31 @@ def test_a_zip_of_another_form(path: Path, zip64: bool) -> None:
 # --- the format before
 
 
+@BOTH_FORMATS
+@pytest.mark.parametrize(
+    'more', [b'\0', bytes(100), None], ids=['byte', 'bytes', 'file']
+)
+def test_more_than_one_file(
+    path: Path, write: Write, more: bytes | None
+) -> None:
+    """As two downloads in one: which of them would it be?"""
+    other = write(ALL, {'0': bytes(len(DATA))})
+    content = write(ALL, STORED)
+    path.write_bytes(content + (other if more is None else more))
+    refused(path, 'more bytes than its')
+
+
+def test_bytes_before_a_zip(path: Path) -> None:
+    content = zip_file(ALL, STORED)
+    path.write_bytes(content[:30] + content)
+    refused(path, 'more bytes than its zip archive')
+
+
+def test_a_zip_with_a_comment(path: Path) -> None:
+    content = zip_file(ALL, STORED)[:-2] + struct.pack('<H', 5) + b'hello'
+    assert torch.equal(tensors(path, content)['w'], VALUES)
+
+
 @pytest.mark.parametrize(
     ('content', 'match'),
     [

@@ -42,6 +42,7 @@ class Server:
     cut: int = 0  # bytes after which the connection is closed; 0: none
     status: int = 200
     lie: bool = False  # continues at another byte than asked
+    span: str = ''  # what it says it sends, whatever was asked
     to: str = ''  # where it sends on to
     pause: float = 0  # seconds after each of its pieces
     piece: int = 1 << 20
@@ -85,8 +86,11 @@ def server() -> Iterator[Server]:
                 span = f'bytes {first}-{end - 1}/{end}'
                 self.send_header('Content-Range', span)
             else:
-                self.send_response(200)
+                self.send_response(206 if state.span else 200)
             body = state.content[start:]
+            if state.span:
+                self.send_header('Content-Range', state.span)
+                body = body[: state.cut]
             self.send_header('Content-Type', state.kind)
             for name, value in state.headers.items():
                 self.send_header(name, value)
@@ -196,20 +200,23 @@ def test_the_bar_is_on_stderr(
     assert 'c.pth' in err
 
 
-def test_without_rich_there_is_a_line(
+def test_without_rich_it_is_logged(
     server: Server,
     capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in [name for name in sys.modules if name.startswith('rich')]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, 'rich', None)
+    # Which needs rich.
+    monkeypatch.setitem(sys.modules, 'mmengine.logging', None)
+    caplog.set_level('INFO', 'uniformer_mm')
     fetch(f'{server.url}/b.pth', progress=False)
+    assert not caplog.messages
+    fetch(f'{server.url}/a.pth')
+    assert caplog.messages == [f'downloading a.pth ({len(CONTENT)} bytes)']
     assert capsys.readouterr() == ('', '')
-    path = fetch(f'{server.url}/a.pth')
-    assert path.is_file()
-    out, err = capsys.readouterr()
-    assert (out, err.count('downloading a.pth')) == ('', 1)
 
 
 @pytest.mark.parametrize('ranges', [True, False])
@@ -240,6 +247,30 @@ def test_a_server_that_lies_about_the_range(
         fetch(entry)
     assert files(cache) == []
     assert fetch(entry).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    'span',
+    [
+        'bytes 0-99/{total}',
+        'bytes 0-99/*',
+        'bytes 1-100/{total}',
+        'bytes */{total}',
+        'items 0-99/100',
+        '',
+    ],
+)
+def test_a_part_that_was_not_asked_for(
+    span: str, server: Server, cache: Path
+) -> None:
+    """It is no whole file, though its length is as told."""
+    server.span = span.format(total=len(CONTENT)) or ' '
+    server.cut = 100
+    with pytest.raises(OSError, match='continues elsewhere'):
+        fetch(f'{server.url}/b.pth', progress=False)
+    assert files(cache) == []
+    server.span, server.cut = '', 0
+    assert fetch(f'{server.url}/b.pth').read_bytes() == CONTENT
 
 
 def test_a_file_that_became_shorter(

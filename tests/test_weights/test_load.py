@@ -17,8 +17,9 @@ from uniformer_mm import (
     UniFormerLight,
 )
 from uniformer_mm.weights.files import write_weights
+from uniformer_mm.weights.found import find_weights
 from uniformer_mm.weights.initializer import UniFormerPretrained
-from uniformer_mm.weights.load import find_weights, load_backbone
+from uniformer_mm.weights.load import load_backbone
 from uniformer_mm.weights.zoo import ZOO
 
 SMALL = 'uniformer_small_in1k.pth'

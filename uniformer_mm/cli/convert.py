@@ -10,8 +10,8 @@ from typing import Any
 from uniformer_mm.backbones import ARCHS
 from uniformer_mm.weights.convert import TASKS, convert
 from uniformer_mm.weights.files import WeightFile, read_weights, write_weights
+from uniformer_mm.weights.found import Found
 from uniformer_mm.weights.identity import Identity, recognize
-from uniformer_mm.weights.load import Found
 from uniformer_mm.weights.steps import permute_head
 from uniformer_mm.weights.zoo import contradictions, file_sha256, find_entry
 

@@ -18,11 +18,16 @@ def add_parser(verbs: Any) -> None:
         help='do again the training step whose numbers went wrong',
         description='Do a training step again, with the batch, the weights '
         'and the random state that uniformer_mm.NonFiniteHook kept, and say '
-        'what is not finite first. The file runs: it must be of a training '
-        'of yours.',
+        'what is not finite first. Nothing in the file is run.',
     )
     parser.add_argument(
         'file', type=Path, help='non_finite_iter_N_rank_R.pth of a work folder'
+    )
+    parser.add_argument(
+        '--config',
+        type=Path,
+        help='that of the training, where it has parts of your own (it runs, '
+        'as any config does); default: the one in the file',
     )
     parser.set_defaults(run=run)
 
@@ -32,9 +37,9 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         OSError: The file can't be read.
-        ValueError: It is another file.
+        ValueError: It is another file, or needs what is not there.
     """
-    step = reproduce(args.file)
+    step = reproduce(args.file, args.config)
     print(f'iteration {step.iteration}: {step.what} was not finite')
     for name in step.files:
         print(f'sample: {name}')

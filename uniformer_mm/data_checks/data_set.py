@@ -33,13 +33,14 @@ KINDS = {
     'CocoPanopticDataset': '',  # formats of their own
     'LVISV05Dataset': '',
     'Objects365V1Dataset': '',
-    'Objects365V2Dataset': '',
     'OpenImagesDataset': '',
     'CocoDataset': 'boxes',
     'BaseSegDataset': 'label maps',
     'VideoDataset': 'videos',
     'RawframeDataset': 'frames',
 }
+# Those that take a picture from another folder than their file says.
+ELSEWHERE = {'Objects365V2Dataset'}
 
 
 def check_data_set(
@@ -88,13 +89,18 @@ def local_path(value: Any) -> str | None:
 
 def kind_of(cfg: Mapping[str, Any]) -> str:
     """'boxes', 'keypoints', 'label maps', 'videos', 'frames', or ''."""
-    found = _class_of(cfg)
-    names = [c.__name__ for c in found.__mro__] if found else []
-    names.append(str(cfg.get('type')).rpartition('.')[2])
+    names = _names_of(cfg)
     for host_class, kind in KINDS.items():
         if host_class in names:
             return kind
     return ''
+
+
+def _names_of(cfg: Mapping[str, Any]) -> list[str]:
+    """Names of a data set's class and of those that it derives from."""
+    found = _class_of(cfg)
+    names = [c.__name__ for c in found.__mro__] if found else []
+    return [*names, str(cfg.get('type')).rpartition('.')[2]]
 
 
 def classes_of(cfg: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -129,7 +135,8 @@ def _check_part(
     if kind == 'label maps':
         return check_pairs(cfg) if check_pictures else []
     path = Path(root, ann_file)
-    folder = _folder(cfg, root) if check_pictures else None
+    known = check_pictures and not ELSEWHERE & set(_names_of(cfg))
+    folder = _folder(cfg, root) if known else None
     if kind in ('videos', 'frames'):
         needs = _list_needs(cfg, kind, folder, classes)
         return check_list(path, needs) if path.is_file() else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import json
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -61,6 +62,10 @@ class Samples(Dataset[Opened]):
         self.window = window_of(steps)
         kept = [step for step in map(_reading, steps) if step]
         self.steps = Compose(kept).transforms
+        # mmpose keeps no sizes.
+        self.sizes: dict[Any, Any] = {}
+        if kind == 'keypoints':
+            self.sizes = _sizes_in(self.dataset.ann_file)
         names = classes_of(cfg) if kind == 'label maps' else None
         self.classes = len(names) if names else None
         # mmpose has an entry per person.
@@ -77,13 +82,14 @@ class Samples(Dataset[Opened]):
 
     def __getitem__(self, number: int) -> Opened:
         info = self.dataset.get_data_info(self.indices[number])
+        info = {**self.sizes.get(info.get('img_id'), {}), **info}
         files = files_of(info)
         name = files[0] if files else ''
         results: Any = None
         fault = _fault_of(info)
         try:
             if not fault:
-                results = run_steps(self.steps, dict(info), self.classes)
+                results = run_steps(self.steps, info, self.classes)
         except BadSampleError as error:
             fault = error.reason
         except Exception as error:
@@ -104,6 +110,20 @@ class Samples(Dataset[Opened]):
         found += _oddities(name, info, results, self.window)
         mask = (results or {}).get('gt_seg_map')
         return found, set() if mask is None else set(np.unique(mask).tolist())
+
+
+def _sizes_in(path: str) -> dict[Any, dict[str, Any]]:
+    """Return id -> height and width of the pictures in a file of COCO's."""
+    if not os.path.isfile(path):
+        return {}
+    with open(path, 'rb') as file:
+        content = json.load(file)
+    images = content.get('images', []) if isinstance(content, dict) else []
+    return {
+        image['id']: {'height': image['height'], 'width': image['width']}
+        for image in images
+        if {'id', 'height', 'width'} <= image.keys()
+    }
 
 
 def opened(samples: Samples, workers: int) -> Iterator[Opened]:

@@ -192,7 +192,9 @@ def not_finite(
 
 
 def _norm(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
-    dense = [t for t in tensors if t.layout == torch.strided]
+    # Of a sparse one, as an embedding may have, what is there.
+    dense = [t._values() if t.is_sparse else t for t in tensors]
+    dense = [t for t in dense if t.layout == torch.strided and t.numel()]
     if not dense:
         return torch.zeros((), device=device)
     norms = torch._foreach_norm(dense)

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from mmengine.dist import get_rank, is_distributed
 from mmengine.hooks import Hook
-from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from uniformer_mm.checks import check_choice, check_count, check_int
+from uniformer_mm.engine.before_steps import BeforeSteps
 from uniformer_mm.engine.find_bad import (
     bad_names,
     files_of,
@@ -25,7 +25,9 @@ from uniformer_mm.engine.random_state import (
     get_random_state,
     set_random_state,
 )
+from uniformer_mm.engine.step_file import write_step
 from uniformer_mm.registry import HOOKS
+from uniformer_mm.weights.reading import listed
 
 __all__ = ['NonFiniteError', 'NonFiniteHook']
 
@@ -45,11 +47,12 @@ class NonFiniteError(RuntimeError):
 class NonFiniteHook(Hook):
     """Stop at the first loss, gradient or statistic that is not finite.
 
-    Looks at the norm of all gradients and at the running statistics of batch
-    norms before each step of the optimizer, at the losses after it, and at all
-    weights before a checkpoint is written. Weights and statistics are then as
-    before the iteration: nothing that is wrong gets into them. The message
-    names what went wrong first, the samples' files, and a file from which
+    Looks at gradients and at the running statistics of batch norms before
+    each step of the optimizer, and after each iteration without one, where
+    gradients are added up; at the losses after it, and at all weights before
+    a checkpoint is written. Weights and statistics are then as before the
+    iteration: nothing that is wrong gets into them. The message names what
+    went wrong first, the samples' files, and a file from which
     ``uniformer-mm reproduce`` does the step again.
 
     On a GPU it waits for the backward before each step of the optimizer;
@@ -60,7 +63,8 @@ class NonFiniteHook(Hook):
 
     Args:
         action (str): 'stop'; 'skip' takes no step with that batch, says so
-            and goes on. Defaults to 'stop'.
+            and goes on. What was added up for that step is lost with it.
+            Defaults to 'stop'.
         max_skips (int): With 'skip', stop at one more than these. Defaults
             to 10.
         max_scaler_skips (int): Stop when the gradient scaler skips more steps
@@ -98,23 +102,14 @@ class NonFiniteHook(Hook):
         """Look at gradients before each step of the optimizers."""
         self.statistics = statistics_of(runner.model)
         self.kept = [value.clone() for value in self.statistics]
-        wrapper = runner.optim_wrapper
-        several = isinstance(wrapper, OptimWrapperDict)
-        self.optimizers = [
-            one.optimizer
-            for one in (wrapper.values() if several else [wrapper])
-        ]
-        self.handles = [
-            optimizer.register_step_pre_hook(
-                lambda optimizer, *_: self._before_step(runner, optimizer)
-            )
-            for optimizer in self.optimizers
-        ]
+        self.steps = BeforeSteps(
+            runner.optim_wrapper,
+            lambda optimizer: self._before_step(runner, optimizer),
+        )
 
     def after_train(self, runner: Any) -> None:
         """Leave the optimizers as they were."""
-        for handle in self.handles:
-            handle.remove()
+        self.steps.remove()
 
     def before_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None
@@ -122,7 +117,8 @@ class NonFiniteHook(Hook):
         """Keep what the iteration changes, for going back to it."""
         self.batch = data_batch
         self.random_state = get_random_state()
-        self.looked = self.skipped = False
+        self.steps.start()
+        self.skipped = False
         if self.statistics:
             torch._foreach_copy_(self.kept, self.statistics)
 
@@ -140,14 +136,17 @@ class NonFiniteHook(Hook):
                 were skipped.
         """
         losses = [
-            (name, value)
+            (name, torch.as_tensor(value))
             for name, value in (outputs or {}).items()
-            if isinstance(value, Tensor) and 'loss' in name  # as MMEngine sums
+            # As MMEngine sums them.
+            if isinstance(value, (Tensor, float)) and 'loss' in name
         ]
         # On all ranks, before one of them may raise.
         where = ''
-        if not self.looked:
-            where = not_finite(runner.model, [], self.statistics)
+        if not self.steps.called:
+            # What is added up for a later step.
+            grads = [] if self.steps.scaled else self.steps.gradients()
+            where = not_finite(runner.model, grads, self.statistics)
         if not self.skipped and (bad := bad_names(losses)):
             where = f'the loss {bad[0]}'
         if where:
@@ -179,24 +178,14 @@ class NonFiniteHook(Hook):
                 )
 
     def _before_step(self, runner: Any, optimizer: Optimizer) -> None:
-        # Of a scaler whose optimizer skips the step by itself.
-        found = getattr(optimizer, 'found_inf', None)
-        if found is not None and bool(found):
-            return
-        self.looked = True
-        grads = [
-            parameter.grad
-            for group in optimizer.param_groups
-            for parameter in group['params']
-            if parameter.grad is not None
-        ]
+        grads = self.steps.gradients(optimizer)
         if bad := not_finite(runner.model, grads, self.statistics):
             self._fault(runner, bad)
 
     def _count_scaler_skips(self, runner: Any) -> None:
         wrapper = runner.optim_wrapper
         scaler: Any = getattr(wrapper, 'loss_scaler', None)
-        if self.looked:
+        if self.steps.called:
             self.scaler_skips = 0
         elif scaler is not None and wrapper.should_update():
             self.scaler_skips += 1
@@ -222,7 +211,7 @@ class NonFiniteHook(Hook):
             f'{self._first_bad(runner)}. Samples: '
             f'{", ".join(files) or "not named by the data"}. {saved}'
         )
-        for optimizer in self.optimizers:
+        for optimizer in self.steps.optimizers:
             optimizer.zero_grad()  # to None: a step then does nothing
         if not self.skipped:
             raise NonFiniteError(f'{message}\n{ADVICE}')
@@ -258,21 +247,22 @@ class NonFiniteHook(Hook):
     def _save(self, runner: Any, what: str, files: list[str]) -> str:
         name = f'non_finite_iter_{runner.iter + 1}_rank_{get_rank()}.pth'
         path = Path(runner.work_dir, name)
-        content = {
-            'what': what,
-            'iteration': runner.iter + 1,
-            'files': files,
-            'config': runner.cfg.pretty_text,
-            'batch': self.batch,
-            'state_dict': _inner(runner.model).state_dict(),
-            'random_state': self.random_state,
-        }
         try:
-            torch.save(content, path)
-        # What is in a batch may not be picklable, a disk may be full.
+            left_out = write_step(
+                path,
+                what=what,
+                iteration=runner.iter + 1,
+                files=files,
+                config=runner.cfg,
+                batch=self.batch,
+                model=_inner(runner.model),
+                random_state=self.random_state,
+            )
+        # A disk may be full; the fault itself must be told.
         except Exception as error:
             return f'{path} cannot be written ({error})'
-        return f'Do it again: uniformer-mm reproduce {path}'
+        lack = f' (without {listed(left_out, 3)})' if left_out else ''
+        return f'Do it again{lack}: uniformer-mm reproduce {path}'
 
 
 def _inner(model: nn.Module) -> nn.Module:

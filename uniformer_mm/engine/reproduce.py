@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from mmengine import Config
@@ -12,9 +13,17 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 
 from uniformer_mm.engine.find_bad import find_bad
+from uniformer_mm.engine.plain_batch import from_plain
+from uniformer_mm.engine.precision import fit_to_device
 from uniformer_mm.engine.random_state import set_random_state
+from uniformer_mm.engine.step_file import read_step
+from uniformer_mm.predict.stored_config import stored_config
+from uniformer_mm.weights.reading import shown
 
 __all__ = ['Reproduced', 'reproduce']
+
+# What is built of the config beside the model.
+ALSO = ('optim_wrapper', 'preprocess_cfg')
 
 
 @dataclass(frozen=True)
@@ -37,50 +46,66 @@ class Reproduced:
     notes: list[str]
 
 
-def reproduce(path: str | os.PathLike[str]) -> Reproduced:
+def reproduce(
+    path: str | os.PathLike[str],
+    config: str | os.PathLike[str] | None = None,
+) -> Reproduced:
     """Do the step of a file again that ``NonFiniteHook`` wrote.
 
-    NOTE: the file runs: it holds a config and the host's own data structures.
-    It must be of a training of yours.
+    Nothing in the file is run: it is read as tensors and plain data, and
+    builds what the registries of its host and of this package have.
 
     Args:
         path: ``non_finite_iter_N_rank_R.pth`` in a work folder.
+        config: That of the training, where it has parts of your own. It runs,
+            as any config does. None takes the one in the file.
 
     Raises:
+        ImportError: The host is not installed.
         OSError: The file can't be read.
-        ValueError: It is another file.
+        ValueError: It is another file; its config needs more than the
+            registries have; or the step can't be done with what is in it.
     """
-    try:
-        content = torch.load(  # nosec B614
-            path, map_location='cpu', weights_only=False
-        )
-        config = Config.fromstring(content['config'], '.py')
-        state, what = content['state_dict'], content['what']
-    except OSError:
-        raise
-    except Exception as error:
+    step = read_step(path)
+    if config is None:
+        used = stored_config({'cfg': step['config']}, also=ALSO)
+    else:
+        used = Config.fromfile(config)
+    if used is None:
         raise ValueError(
-            f'{path} is not a file that uniformer_mm.NonFiniteHook wrote '
-            f'({error})'
+            f'{path} names no host to build a model of: give the config of '
+            'the training by config='
+        )
+    notes = [f'without {name}' for name in step['left_out']]
+    init_default_scope(used.get('default_scope', 'mmengine'))
+    try:
+        first_bad = _do_again(used, step, notes)
+    except ImportError:
+        raise
+    # A batch or a config that lacks something can fail in any way.
+    except Exception as error:
+        lack = f' {"; ".join(notes)};' if notes else ''
+        raise ValueError(
+            f'the step of {path} cannot be done again:{lack} '
+            f'{shown(str(error), 500)}'
         ) from error
-    init_default_scope(config.get('default_scope', 'mmengine'))
-    notes = []
+    return Reproduced(
+        step['what'], step['iteration'], step['files'], first_bad, notes
+    )
+
+
+def _do_again(config: Config, step: dict[str, Any], notes: list[str]) -> str:
     # mmpose's command sets it so.
     if 'preprocess_cfg' in config:
         config.model.setdefault('data_preprocessor', config.preprocess_cfg)
     model = revert_sync_batchnorm(MODELS.build(config.model))
-    model.load_state_dict(state)
+    model.load_state_dict(step['state_dict'])
     if torch.cuda.is_available():
         model.cuda()
-    elif config.optim_wrapper.get('type') == 'AmpOptimWrapper':
-        notes.append('in float32: there is no GPU for mixed precision')
-        config.optim_wrapper.type = 'OptimWrapper'
-        for name in ('dtype', 'loss_scale'):
-            config.optim_wrapper.pop(name, None)
     model.train()
-    wrapper = build_optim_wrapper(model, config.optim_wrapper)
-    set_random_state(content['random_state'])
-    first_bad = find_bad(model, content['batch'], wrapper)
-    return Reproduced(
-        what, content['iteration'], content['files'], first_bad, notes
-    )
+    wrapper_config = fit_to_device(config.optim_wrapper)
+    if wrapper_config is not config.optim_wrapper:
+        notes.append('in float32: there is no GPU for mixed precision')
+    wrapper = build_optim_wrapper(model, wrapper_config)
+    set_random_state(step['random_state'])
+    return find_bad(model, from_plain(step['batch']), wrapper)

@@ -295,10 +295,14 @@ def _check_size(size: Sequence[int]) -> None:
 
 
 def _target(path: Path, kind: str) -> Path:
+    # As open() does, to where a link points, not over the link.
+    path = Path(os.path.realpath(path))
     if path.suffix != SUFFIXES[kind]:
         raise ValueError(
             f'out must end in {SUFFIXES[kind]!r} for {kind}, got {path.name!r}'
         )
     if not path.parent.is_dir():
         raise FileNotFoundError(f'no folder {path.parent} for {path.name}')
+    if path.exists() and not path.is_file():
+        raise ValueError(f'out is no plain file, and not replaced: {path}')
     return path

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from uniformer_mm.portable.segmentor import Segmentor
-from uniformer_mm.weights.load import Found, find_weights
+from uniformer_mm.weights.found import Found, find_weights
 from uniformer_mm.weights.messages import tell
 from uniformer_mm.weights.reading import listed
 from uniformer_mm.weights.settings import SEGMENTOR_SETTINGS, settings_in

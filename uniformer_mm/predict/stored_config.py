@@ -8,7 +8,7 @@ config would build must be known to the registries.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -19,12 +19,15 @@ from uniformer_mm.hosts import HOSTS, import_extra
 
 __all__ = ['stored_config']
 
-# Where hosts keep what they build a model and its pipeline from.
+# Where hosts keep what they build a model, its pipeline and optimizers from.
 REGISTRIES = (
     'BATCH_AUGMENTS',
     'DATASETS',
     'KEYPOINT_CODECS',
     'MODELS',
+    'OPTIMIZERS',
+    'OPTIM_WRAPPERS',
+    'OPTIM_WRAPPER_CONSTRUCTORS',
     'TASK_UTILS',
     'TRANSFORMS',
     'WEIGHT_INITIALIZERS',
@@ -34,8 +37,15 @@ BY_NAME = {'AvgConsensus', 'RoIAlign', 'RoIPool', 'nms', 'soft_nms'}
 SCOPES = {'mmcv', 'mmengine', 'mmpretrain', 'uniformer_mm', *HOSTS}
 
 
-def stored_config(meta: dict[str, Any]) -> Config | None:
+def stored_config(
+    meta: dict[str, Any], also: Sequence[str] = ()
+) -> Config | None:
     """Return the config in the 'meta' entry of a checkpoint, None if none.
+
+    Args:
+        meta: The config is its 'cfg'.
+        also: What else is to be built from it than predicting needs, such as
+            'optim_wrapper'.
 
     Raises:
         ImportError: Its host is not installed.
@@ -64,7 +74,7 @@ def stored_config(meta: dict[str, Any]) -> Config | None:
     if not isinstance(values.get('model'), dict):
         return None
     import_extra(host)
-    _check_types(values, host)
+    _check_types(values, host, also)
     return Config(values)
 
 
@@ -91,7 +101,9 @@ def _value(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-def _check_types(values: dict[str, Any], host: str) -> None:
+def _check_types(
+    values: dict[str, Any], host: str, also: Sequence[str]
+) -> None:
     """Refuse types that MMEngine would import from anywhere."""
     # What predict builds; hooks, optimizers and the like it does not.
     loader = values.get('test_dataloader') or {}
@@ -99,6 +111,7 @@ def _check_types(values: dict[str, Any], host: str) -> None:
         values['model'],
         values.get('data_preprocessor'),
         loader.get('dataset'),
+        *(values.get(name) for name in also),
     ]
     known = BY_NAME.union(*(each.module_dict for each in _registries(host)))
     for kind in {kind for part in parts for kind in _types(part)}:
@@ -127,8 +140,9 @@ def _registries(host: str) -> Iterator[Registry]:
 
 def _types(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
-        if isinstance(value.get('type'), str):
-            yield value['type']
+        for name in ('type', 'constructor'):  # of an optimizer wrapper
+            if isinstance(value.get(name), str):
+                yield value[name]
         value = list(value.values())
     if isinstance(value, (list, tuple)):
         for item in value:

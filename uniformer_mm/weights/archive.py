@@ -27,6 +27,7 @@ ZIP = b'PK\x03\x04'
 LEGACY = b'\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'
 """The first pickle of torch's format before 1.6, its magic number."""
 
+LENGTH_OF_END = 22  # of the end of a zip archive, without its comment
 BIG_ENDIAN = (
     'was written on a big-endian machine: load it there with torch.load, and '
     'save it with byte order little'
@@ -52,6 +53,7 @@ def load_zip(file: BufferedReader) -> tuple[Any, bool]:
     archive = zipfile.ZipFile(file)
     members = archive.infolist()
     folder = _check_members(members, _size(file))
+    _check_alone(file, members, archive.comment)
     checked = any(member.CRC for member in members)
     for member in members if not checked else ():
         # So that zipfile has nothing to compare with.
@@ -124,6 +126,23 @@ def _check_members(members: list[zipfile.ZipInfo], size: int) -> str:
     return folder
 
 
+def _check_alone(
+    file: BufferedReader, members: list[zipfile.ZipInfo], comment: bytes
+) -> None:
+    """Refuse a file with bytes before or behind the archive.
+
+    Of two archives in one file, one would be taken without a word.
+    """
+    end = b'PK\x05\x06'
+    file.seek(-len(comment) - LENGTH_OF_END, os.SEEK_END)
+    whole = file.read(len(end)) == end
+    if not whole or min(member.header_offset for member in members):
+        raise ArchiveError(
+            'is damaged, or several files in one: it has more bytes than its '
+            'zip archive; fetch it again'
+        )
+
+
 def load_legacy(file: BufferedReader) -> Any:
     """Return the content of a file in torch's format before 1.6.
 
@@ -166,6 +185,11 @@ def load_legacy(file: BufferedReader) -> Any:
                 f'is cut off or damaged: storage {key[:40]!r} must have '
                 f'{len(buffer)} bytes; fetch it again'
             )
+    if file.read(1):
+        raise ArchiveError(
+            'is damaged, or several files in one: it has more bytes than its '
+            'storages; fetch it again'
+        )
     return content
 
 

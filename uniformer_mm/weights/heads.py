@@ -8,7 +8,7 @@ from mmengine.logging import print_log
 
 from uniformer_mm.registry import WEIGHT_INITIALIZERS
 from uniformer_mm.weights.convert import convert
-from uniformer_mm.weights.load import find_weights
+from uniformer_mm.weights.found import find_weights
 from uniformer_mm.weights.reading import listed
 
 __all__ = ['ClsHeadPretrained']

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import http.client
 import os
-import sys
+import re
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,6 +16,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from uniformer_mm.weights.messages import tell
 from uniformer_mm.weights.part import (
     locked,
     note_version,
@@ -195,7 +196,11 @@ def _version(response: Any) -> str:
 def _continues(response: Any, done: int, version: str) -> bool:
     """Say whether an answer is the rest of the file that was begun."""
     span = response.headers.get('Content-Range', '')
-    return span.startswith(f'bytes {done}-') and version == _version(response)
+    found = re.fullmatch(r'bytes (\d+)-(\d+)/(\d+)', span.strip())
+    if not found or version != _version(response):
+        return False
+    first, last, total = map(int, found.groups())
+    return first == done and last == total - 1
 
 
 def _chunks(response: Any) -> Iterator[bytes]:
@@ -217,7 +222,7 @@ def _chunks(response: Any) -> Iterator[bytes]:
 def _bar(
     progress: bool, name: str, total: int | None, done: int
 ) -> Iterator[Callable[[int], None]]:
-    """Show a bar; without rich, as where the models alone are used, a line.
+    """Show a bar; without rich, as where the models alone are used, log it.
 
     Yields:
         Callable: To be called with the number of bytes that came.
@@ -227,7 +232,7 @@ def _bar(
         from rich.console import Console
     except ModuleNotFoundError:
         if progress:
-            print(f'downloading {name} ({total} bytes)', file=sys.stderr)
+            tell(f'downloading {name} ({total} bytes)')
         yield lambda _: None
         return
     with rich.Progress(
