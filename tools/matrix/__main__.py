@@ -20,7 +20,14 @@ import sys
 from pathlib import Path
 
 from benchmarks.machine import commit
-from tools.matrix.cells import CELLS, RESULTS, Cell, Result, read, write
+from tools.csv_rows import write_rows
+from tools.matrix.cells import (
+    RESULTS,
+    Cell,
+    Result,
+    read_cells,
+    read_results,
+)
 from tools.matrix.checks import Check, CheckFailedError, Shell, run_checks
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +41,7 @@ print(*(f'{name} {version(name)}' for name in names), sep=', ')
 
 def main() -> int:
     """Run the cells that are named, or all."""
-    cells = {cell.cell: cell for cell in read(CELLS, Cell)}
+    cells = {cell.cell: cell for cell in read_cells()}
     parser = argparse.ArgumentParser(prog='python -m tools.matrix')
     parser.add_argument('cell', nargs='*', help=f'of {", ".join(cells)}')
     parser.add_argument(
@@ -53,10 +60,11 @@ def main() -> int:
         rows = check_cell(cells[name], folder, at)
         if not args.keep:
             shutil.rmtree(folder / 'venv', ignore_errors=True)
-        others = [row for row in read(RESULTS, Result) if row.cell != name]
+        others = [row for row in read_results() if row.cell != name]
         order = list(cells)
-        write(
+        write_rows(
             RESULTS,
+            Result,
             sorted([*others, *rows], key=lambda row: order.index(row.cell)),
         )
         failed |= any(row.outcome != 'ok' for row in rows)

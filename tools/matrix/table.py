@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tools.generated import markdown_table, run
-from tools.matrix.cells import CELLS, RESULTS, Cell, Result, read
+from tools.matrix.cells import Cell, Result, read_cells, read_results
 
 ROOT = Path(__file__).parents[2]
 TOOL = 'tools.matrix.table'
@@ -60,5 +60,5 @@ def table(cells: list[Cell], results: list[Result]) -> str:
 
 
 if __name__ == '__main__':
-    content = table(read(CELLS, Cell), read(RESULTS, Result))
+    content = table(read_cells(), read_results())
     sys.exit(run(ROOT / 'docs/install.md', TOOL, content))

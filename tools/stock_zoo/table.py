@@ -1,21 +1,25 @@
-"""The page docs/stock-zoo.md: what of the hosts runs, and what does not."""
+"""Write docs/stock-zoo.md: what of the hosts runs, and what does not.
+
+Usage: python -m tools.stock_zoo.table [--check]
+"""
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from tools.generated import markdown_table
-from tools.stock_zoo.results import Case, Row
+from tools.generated import markdown_table, run
+from tools.stock_zoo.results import Case, Row, read_cases, read_rows
 from uniformer_mm.hosts import HOSTS
 
 __all__ = ['PAGE', 'TOOL', 'page']
 
 PAGE = Path(__file__).parents[2] / 'docs/stock-zoo.md'
-TOOL = 'tools.stock_zoo'
+TOOL = 'tools.stock_zoo.table'
 STATUSES = ('ok', 'tied', 'refused', 'lacks', 'failed', 'skipped')
 
 
@@ -106,3 +110,7 @@ def _sides(row: Row) -> list[str]:
         for name, (status, cause) in named.items()
         if cause
     ]
+
+
+if __name__ == '__main__':
+    sys.exit(run(PAGE, TOOL, page(read_cases(), read_rows())))
