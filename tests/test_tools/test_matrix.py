@@ -47,9 +47,9 @@ def test_the_table_is_that_of_the_results() -> None:
     assert filled(path, TOOL, content) == path.read_text()
 
 
-def test_the_table_names_what_failed() -> None:
+def test_the_table_names_what_failed_and_has_notes() -> None:
     rows = [
-        *(result('install'), result('doctor')),
+        *(result('install', words='from a wheel'), result('doctor')),
         result('mmpose', 'failed', 'KeyError: 1'),
     ]
     lines = table([CELL], rows).splitlines()
@@ -62,7 +62,10 @@ def test_the_table_names_what_failed() -> None:
     assert shown['torch'] == '2.9.1'
     assert (shown['doctor'], shown['mmpose']) == ('ok', 'failed')
     assert 'install' not in shown
-    assert lines[-1] == '- one, mmpose: `KeyError: 1`'
+    assert lines[-2:] == [
+        '- one, install: `from a wheel`',
+        '- one, mmpose: `KeyError: 1`',
+    ]
 
 
 def test_a_result_of_no_cell_is_refused() -> None:

@@ -1,6 +1,6 @@
 """Make the environments of cells.csv, check each, and write results.csv.
 
-Usage: python -m tools.matrix [CELL ...] [--folder DIR] [--keep]
+Usage: python -m tools.matrix [CELL ...] [--folder DIR] [--keep] [--note WORDS]
 
 Needs the Pythons (python3.10 ... python3.13 on PATH), the package index, and
 7 GiB of disk for one environment at a time; a cell takes about 10 minutes,
@@ -50,6 +50,9 @@ def main() -> int:
     parser.add_argument(
         '--keep', action='store_true', help='keep the environments'
     )
+    parser.add_argument(
+        '--note', default='', help='what is special; it goes into the table'
+    )
     args = parser.parse_args()
     if unknown := set(args.cell) - set(cells):
         parser.error(f'no cell {", ".join(unknown)} among {", ".join(cells)}')
@@ -57,7 +60,7 @@ def main() -> int:
     for name in args.cell or cells:
         folder = args.folder.resolve() / name
         folder.mkdir(parents=True, exist_ok=True)
-        rows = check_cell(cells[name], folder, at)
+        rows = check_cell(cells[name], folder, at, args.note)
         if not args.keep:
             shutil.rmtree(folder / 'venv', ignore_errors=True)
         others = [row for row in read_results() if row.cell != name]
@@ -71,8 +74,13 @@ def main() -> int:
     return int(failed)
 
 
-def check_cell(cell: Cell, folder: Path, at: str) -> list[Result]:
-    """Make the environment of ``cell`` in ``folder``, check it at a commit."""
+def check_cell(
+    cell: Cell, folder: Path, at: str, note: str = ''
+) -> list[Result]:
+    """Make the environment of ``cell`` in ``folder``, check it at a commit.
+
+    ``note`` says what is special about the installation.
+    """
     rows: list[Result] = []
     versions = ''
 
@@ -97,7 +105,7 @@ def check_cell(cell: Cell, folder: Path, at: str) -> list[Result]:
         return rows
     words = [str(python), '-c', VERSIONS]
     versions = subprocess.check_output(words, text=True).strip()
-    add(Check('install', 'ok', ''))
+    add(Check('install', 'ok', note))
     for check in run_checks(python, folder):
         add(check)
     return rows
