@@ -184,6 +184,7 @@ def test_the_page_counts_families_and_names_causes() -> None:
     text = page(cases, rows)
     assert '3 configs, run 2026-01-02 with torch 2. 1 of the list' in text
     for cells in (
+        ('mmseg', '2', '2', '1', '1', '0'),
         ('fcn', '2', '1 ok, 1 failed', '1 ok, 1 failed'),
         ('psp', '1', 'ok', 'tied'),
     ):

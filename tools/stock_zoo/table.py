@@ -30,7 +30,12 @@ def page(cases: Sequence[Case], rows: Sequence[Row]) -> str:
         (row for row in rows if row.name in order),
         key=lambda row: order[row.name],
     )
-    parts = [_when(cases, rows), _summary(rows)]
+    parts = [
+        _when(cases, rows),
+        _summary(rows),
+        'The same by families, each as the best of its configs:',
+        _summary_of_families(rows),
+    ]
     for host, group in groupby(rows, attrgetter('host')):
         of_host = list(group)
         parts += [f'## {host}', _families(of_host)]
@@ -63,6 +68,34 @@ def _summary(rows: Iterable[Row]) -> str:
                     **{s: str(counts[s] or '') for s in STATUSES},
                 }
             )
+    return markdown_table(lines)
+
+
+def _summary_of_families(rows: Iterable[Row]) -> str:
+    lines = []
+    for host, of_host in groupby(rows, attrgetter('host')):
+        families: dict[str, list[Row]] = {}
+        for row in of_host:
+            families.setdefault(row.family, []).append(row)
+        run = [
+            {row.ours for row in of_family}
+            for of_family in families.values()
+            if any(row.stock == 'ok' for row in of_family)
+        ]
+        counts = Counter(
+            next((s for s in ('ok', 'tied') if s in ours), 'neither')
+            for ours in run
+        )
+        lines.append(
+            {
+                'host': host,
+                'families': str(len(families)),
+                'stock ok': str(len(run)),
+                'of them ours ok': str(counts['ok']),
+                'tied': str(counts['tied']),
+                'neither': str(counts['neither']),
+            }
+        )
     return markdown_table(lines)
 
 
