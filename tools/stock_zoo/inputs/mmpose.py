@@ -41,7 +41,7 @@ def make(config: Config, _: Path) -> Batches:
         steps = Compose(
             [
                 TRANSFORMS.build(step)
-                for step in dataset.pipeline
+                for step in dataset.pipeline or _bottom_up(config.codec)
                 if short(step['type']) not in LEFT_OUT
             ]
         )
@@ -51,6 +51,16 @@ def make(config: Config, _: Path) -> Batches:
         samples = [steps(picture) for picture in pictures]
         batches.append(pseudo_collate(samples))
     return Batches(*batches)
+
+
+def _bottom_up(codec: Any) -> list[dict[str, Any]]:
+    """Steps for a model of whole pictures whose config names none."""
+    return [
+        {'type': 'BottomupRandomAffine', 'input_size': codec.input_size},
+        {'type': 'GenerateTarget', 'encoder': codec},
+        {'type': 'BottomupGetHeatmapMask'},
+        {'type': 'PackPoseInputs'},
+    ]
 
 
 def _halve(config: Config) -> None:
