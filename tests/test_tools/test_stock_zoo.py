@@ -12,15 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tools.csv_rows import append_row
 from tools.generated import filled
 from tools.stock_zoo.__main__ import is_worse, main
-from tools.stock_zoo.results import (
-    Case,
-    Row,
-    append_row,
-    read_cases,
-    read_rows,
-)
+from tools.stock_zoo.results import Case, Row, read_cases, read_rows
 from tools.stock_zoo.sweep import Limits, sweep
 from tools.stock_zoo.table import PAGE, STATUSES, TOOL, page
 from tools.stock_zoo.trial import Outcome
@@ -64,7 +59,7 @@ def test_configs_of_all_hosts_run(tmp_path: Path) -> None:
     out = tmp_path / 'rows.csv'
     words = ['--out', str(out), '--jobs', '2', '--only', *RUNS]
     done = subprocess.run(
-        [sys.executable, '-m', TOOL, *words],
+        [sys.executable, '-m', 'tools.stock_zoo', *words],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -172,7 +167,7 @@ def test_a_bad_word_is_refused(
 
 def test_the_page_is_up_to_date() -> None:
     text = filled(PAGE, TOOL, page(CASES, read_rows()))
-    assert text == PAGE.read_text(), f'run `python -m {TOOL} --table`'
+    assert text == PAGE.read_text(), f'run `python -m {TOOL}`'
 
 
 def test_the_page_counts_families_and_names_causes() -> None:
@@ -189,6 +184,7 @@ def test_the_page_counts_families_and_names_causes() -> None:
     text = page(cases, rows)
     assert '3 configs, run 2026-01-02 with torch 2. 1 of the list' in text
     for cells in (
+        ('mmseg', '2', '2', '1', '1', '0'),
         ('fcn', '2', '1 ok, 1 failed', '1 ok, 1 failed'),
         ('psp', '1', 'ok', 'tied'),
     ):

@@ -1,6 +1,6 @@
 """Make the environments of cells.csv, check each, and write results.csv.
 
-Usage: python -m tools.matrix [CELL ...] [--folder DIR] [--keep]
+Usage: python -m tools.matrix [CELL ...] [--folder DIR] [--keep] [--note WORDS]
 
 Needs the Pythons (python3.10 ... python3.13 on PATH), the package index, and
 7 GiB of disk for one environment at a time; a cell takes about 10 minutes,
@@ -20,7 +20,14 @@ import sys
 from pathlib import Path
 
 from benchmarks.machine import commit
-from tools.matrix.cells import CELLS, RESULTS, Cell, Result, read, write
+from tools.csv_rows import write_rows
+from tools.matrix.cells import (
+    RESULTS,
+    Cell,
+    Result,
+    read_cells,
+    read_results,
+)
 from tools.matrix.checks import Check, CheckFailedError, Shell, run_checks
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +41,7 @@ print(*(f'{name} {version(name)}' for name in names), sep=', ')
 
 def main() -> int:
     """Run the cells that are named, or all."""
-    cells = {cell.cell: cell for cell in read(CELLS, Cell)}
+    cells = {cell.cell: cell for cell in read_cells()}
     parser = argparse.ArgumentParser(prog='python -m tools.matrix')
     parser.add_argument('cell', nargs='*', help=f'of {", ".join(cells)}')
     parser.add_argument(
@@ -43,6 +50,9 @@ def main() -> int:
     parser.add_argument(
         '--keep', action='store_true', help='keep the environments'
     )
+    parser.add_argument(
+        '--note', default='', help='what is special; it goes into the table'
+    )
     args = parser.parse_args()
     if unknown := set(args.cell) - set(cells):
         parser.error(f'no cell {", ".join(unknown)} among {", ".join(cells)}')
@@ -50,21 +60,27 @@ def main() -> int:
     for name in args.cell or cells:
         folder = args.folder.resolve() / name
         folder.mkdir(parents=True, exist_ok=True)
-        rows = check_cell(cells[name], folder, at)
+        rows = check_cell(cells[name], folder, at, args.note)
         if not args.keep:
             shutil.rmtree(folder / 'venv', ignore_errors=True)
-        others = [row for row in read(RESULTS, Result) if row.cell != name]
+        others = [row for row in read_results() if row.cell != name]
         order = list(cells)
-        write(
+        write_rows(
             RESULTS,
+            Result,
             sorted([*others, *rows], key=lambda row: order.index(row.cell)),
         )
         failed |= any(row.outcome != 'ok' for row in rows)
     return int(failed)
 
 
-def check_cell(cell: Cell, folder: Path, at: str) -> list[Result]:
-    """Make the environment of ``cell`` in ``folder``, check it at a commit."""
+def check_cell(
+    cell: Cell, folder: Path, at: str, note: str = ''
+) -> list[Result]:
+    """Make the environment of ``cell`` in ``folder``, check it at a commit.
+
+    ``note`` says what is special about the installation.
+    """
     rows: list[Result] = []
     versions = ''
 
@@ -89,7 +105,7 @@ def check_cell(cell: Cell, folder: Path, at: str) -> list[Result]:
         return rows
     words = [str(python), '-c', VERSIONS]
     versions = subprocess.check_output(words, text=True).strip()
-    add(Check('install', 'ok', ''))
+    add(Check('install', 'ok', note))
     for check in run_checks(python, folder):
         add(check)
     return rows

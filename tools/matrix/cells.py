@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-__all__ = ['CELLS', 'RESULTS', 'Cell', 'Result', 'read', 'write']
+from tools.csv_rows import read_rows
+
+__all__ = ['RESULTS', 'Cell', 'Result', 'read_cells', 'read_results']
 
 CELLS = Path(__file__).with_name('cells.csv')
 RESULTS = Path(__file__).with_name('results.csv')
-T = TypeVar('T')
 
 
 @dataclass(frozen=True)
@@ -50,27 +48,11 @@ class Result:
     words: str
 
 
-def read(path: Path, row: type[T]) -> list[T]:
-    """Read a table whose columns are the fields of ``row``.
-
-    Raises:
-        ValueError: The columns are others.
-    """
-    with path.open(newline='', encoding='utf-8') as file:
-        reader = csv.DictReader(file)
-        names = [field.name for field in fields(row)]  # type: ignore[arg-type]
-        if reader.fieldnames != names:
-            raise ValueError(
-                f'{path} must have the columns {names}, got '
-                f'{reader.fieldnames}'
-            )
-        return [row(**line) for line in reader]
+def read_cells(path: Path = CELLS) -> list[Cell]:
+    """Read the environments to make."""
+    return [Cell(**row) for row in read_rows(path, Cell)]
 
 
-def write(path: Path, rows: Iterable[Result]) -> None:
-    """Write ``rows`` to ``path``."""
-    with path.open('w', newline='', encoding='utf-8') as file:
-        names = [field.name for field in fields(Result)]
-        writer = csv.DictWriter(file, names, lineterminator='\n')
-        writer.writeheader()
-        writer.writerows(map(asdict, rows))
+def read_results(path: Path = RESULTS) -> list[Result]:
+    """Read what came out."""
+    return [Result(**row) for row in read_rows(path, Result)]

@@ -40,6 +40,10 @@ TRAININGS = {
         'action/uniformer-s_toy',
         f'{BY_EPOCH} default_hooks.checkpoint.interval=1',
     ),
+    'mmpretrain': (
+        'classification/uniformer-s_toy',
+        f'{BY_EPOCH} default_hooks.checkpoint.interval=1',
+    ),
 }
 LIMIT_S = 1800
 

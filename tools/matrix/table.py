@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tools.generated import markdown_table, run
-from tools.matrix.cells import CELLS, RESULTS, Cell, Result, read
+from tools.matrix.cells import Cell, Result, read_cells, read_results
 
 ROOT = Path(__file__).parents[2]
 TOOL = 'tools.matrix.table'
@@ -21,7 +21,7 @@ SHOWN = {
 
 
 def table(cells: list[Cell], results: list[Result]) -> str:
-    """One row for each cell, and below it the last words of what failed.
+    """One row for each cell, and below them notes, and words of what failed.
 
     Raises:
         ValueError: A result is of no cell.
@@ -31,7 +31,7 @@ def table(cells: list[Cell], results: list[Result]) -> str:
         if result.cell not in known:
             raise ValueError(f'no cell {result.cell} among {sorted(known)}')
     checks = dict.fromkeys(r.check for r in results if r.check != 'install')
-    rows, failures = [], ['']
+    rows, below = [], ['']
     for cell in cells:
         own = [result for result in results if result.cell == cell.cell]
         if not own:
@@ -51,14 +51,14 @@ def table(cells: list[Cell], results: list[Result]) -> str:
                 'commit': own[0].commit,
             }
         )
-        failures += [
+        below += [
             f'- {cell.cell}, {r.check}: `{r.words}`'
             for r in own
-            if r.outcome != 'ok'
+            if r.outcome != 'ok' or (r.check == 'install' and r.words)
         ]
-    return '\n'.join([markdown_table(rows), *failures]).strip()
+    return '\n'.join([markdown_table(rows), *below]).strip()
 
 
 if __name__ == '__main__':
-    content = table(read(CELLS, Cell), read(RESULTS, Result))
+    content = table(read_cells(), read_results())
     sys.exit(run(ROOT / 'docs/install.md', TOOL, content))

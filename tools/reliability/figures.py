@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from xml.etree import ElementTree as ET
+
+from tools.csv_rows import read_rows, write_rows
 
 __all__ = ['FIGURES', 'KINDS', 'Figure', 'figures_of', 'read', 'write']
 
@@ -128,23 +129,18 @@ def figures_of(*reports: Path) -> list[Figure]:
 
 def read(path: Path = FIGURES) -> list[Figure]:
     """Read a table of figures."""
-    with path.open(newline='', encoding='utf-8') as file:
-        return [
-            Figure(
-                row['kind'],
-                int(row['tried']),
-                int(row['right']),
-                int(row['wrong']),
-                row['note'],
-            )
-            for row in csv.DictReader(file)
-        ]
+    return [
+        Figure(
+            row['kind'],
+            int(row['tried']),
+            int(row['right']),
+            int(row['wrong']),
+            row['note'],
+        )
+        for row in read_rows(path, Figure)
+    ]
 
 
 def write(figures: Iterable[Figure], path: Path = FIGURES) -> None:
     """Write a table of figures."""
-    names = [field.name for field in fields(Figure)]
-    with path.open('w', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, names, lineterminator='\n')
-        writer.writeheader()
-        writer.writerows(asdict(figure) for figure in figures)
+    write_rows(path, Figure, figures)

@@ -2,15 +2,14 @@
 
 Usage: python -m tools.stock_zoo [--host HOST] [--only PATTERN ...]
        [--resume] [--jobs N] [--timeout SECONDS] [--memory GIB] [--out CSV]
-       python -m tools.stock_zoo --table [--check]
 
 Each config of tools/stock_zoo/configs.csv is built, trained for one step and
 asked for one prediction, on small random inputs, with its own backbone and
 with ours, each in a process with a limit. Its row goes to --out as soon as it
 is known, and replaces the one that is there; with --resume, what has a row is
 left out. The exit code is 1 where what is ok in tools/stock_zoo/results.csv is
-not ok any more. --table writes docs/stock-zoo.md from that file; with --check
-nothing is written, and the exit code is 1 if the page is out of date.
+not ok any more. `python -m tools.stock_zoo.table` writes docs/stock-zoo.md
+from that file.
 """
 
 from __future__ import annotations
@@ -22,24 +21,17 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from tools.generated import filled
-from tools.stock_zoo.results import (
-    RESULTS,
-    Row,
-    append_row,
-    read_cases,
-    read_rows,
-    write_rows,
-)
+from tools.csv_rows import append_row, write_rows
+from tools.stock_zoo.results import RESULTS, Row, read_cases, read_rows
 from tools.stock_zoo.sweep import Limits, sweep
-from tools.stock_zoo.table import PAGE, TOOL, page
 from uniformer_mm.hosts import HOSTS
 
 
 def main(argv: list[str] | None = None) -> int:
     """Be the command; see the module docstring."""
     parser = argparse.ArgumentParser(
-        prog=f'python -m {TOOL}', description=__doc__.partition('\n')[0]
+        prog='python -m tools.stock_zoo',
+        description=__doc__.partition('\n')[0],
     )
     limits = Limits()
     add = parser.add_argument
@@ -56,11 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     add('--timeout', type=float, default=limits.seconds, metavar='SECONDS')
     add('--memory', type=float, default=limits.gib, metavar='GIB')
     add('--out', type=Path, default=RESULTS, metavar='CSV')
-    add('--table', action='store_true')
-    add('--check', action='store_true')
     args = parser.parse_args(argv)
-    if args.table:
-        return write_page(check=args.check)
     if min(args.jobs, args.timeout, args.memory) <= 0:
         parser.error('--jobs, --timeout and --memory must be above 0')
     cases = [
@@ -84,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
             worse += [row.name] if is_worse(row, known.get(row.name)) else []
     rows = {row.name: row for row in read_rows(args.out)}
     names = [case.name for case in read_cases()]
-    write_rows(args.out, [rows[name] for name in names if name in rows])
+    write_rows(args.out, Row, [rows[name] for name in names if name in rows])
     for name in worse:
         sys.stderr.write(f'{name} was ok, and is not\n')
     return 1 if worse else 0
@@ -103,19 +91,6 @@ def is_worse(row: Row, known: Row | None) -> bool:
         getattr(known, side) == 'ok' != getattr(row, side)
         for side in ('stock', 'ours')
     )
-
-
-def write_page(*, check: bool) -> int:
-    """Write the page, or say whether it is current."""
-    text = filled(PAGE, TOOL, page(read_cases(), read_rows()))
-    stale = text != PAGE.read_text()
-    if stale and check:
-        sys.stderr.write(
-            f'{PAGE} is out of date; run `python -m {TOOL} --table`\n'
-        )
-    elif stale:
-        PAGE.write_text(text)
-    return 1 if stale and check else 0
 
 
 if __name__ == '__main__':

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
+from tools import csv_rows
 from uniformer_mm.hosts import HOSTS
 
 __all__ = ['CONFIGS', 'RESULTS', 'Case', 'Row', 'read_cases', 'read_rows']
@@ -65,7 +63,7 @@ def read_cases(path: Path = CONFIGS) -> list[Case]:
     Raises:
         ValueError: A column is missing, or a host unknown.
     """
-    cases = [Case(**row) for row in _read(path, Case)]
+    cases = [Case(**row) for row in csv_rows.read_rows(path, Case)]
     unknown = {case.host for case in cases} - set(HOSTS)
     if unknown:
         raise ValueError(
@@ -81,42 +79,5 @@ def read_rows(path: Path = RESULTS) -> list[Row]:
     """
     if not path.exists():
         return []
-    rows = [Row(**row) for row in _read(path, Row)]
+    rows = [Row(**row) for row in csv_rows.read_rows(path, Row)]
     return list({row.name: row for row in rows}.values())
-
-
-def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Write a whole file, or leave the old one."""
-    part = path.with_name(f'{path.name}.part')
-    with part.open('w', newline='') as file:
-        writer = csv.DictWriter(file, _names(Row), lineterminator='\n')
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
-    part.replace(path)
-
-
-def append_row(path: Path, row: Row) -> None:
-    """Add a row, which is on the disk when this returns."""
-    is_new = not path.exists()
-    with path.open('a', newline='') as file:
-        writer = csv.DictWriter(file, _names(Row), lineterminator='\n')
-        if is_new:
-            writer.writeheader()
-        writer.writerow(asdict(row))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _names(kind: type[Case]) -> list[str]:
-    return [field.name for field in fields(kind)]
-
-
-def _read(path: Path, kind: type[Case]) -> list[dict[str, str]]:
-    with path.open(newline='') as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames != _names(kind):
-            raise ValueError(
-                f'{path} must have the columns {_names(kind)}, has '
-                f'{reader.fieldnames}'
-            )
-        return list(reader)

@@ -1,21 +1,25 @@
-"""The page docs/stock-zoo.md: what of the hosts runs, and what does not."""
+"""Write docs/stock-zoo.md: what of the hosts runs, and what does not.
+
+Usage: python -m tools.stock_zoo.table [--check]
+"""
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from tools.generated import markdown_table
-from tools.stock_zoo.results import Case, Row
+from tools.generated import markdown_table, run
+from tools.stock_zoo.results import Case, Row, read_cases, read_rows
 from uniformer_mm.hosts import HOSTS
 
 __all__ = ['PAGE', 'TOOL', 'page']
 
 PAGE = Path(__file__).parents[2] / 'docs/stock-zoo.md'
-TOOL = 'tools.stock_zoo'
+TOOL = 'tools.stock_zoo.table'
 STATUSES = ('ok', 'tied', 'refused', 'lacks', 'failed', 'skipped')
 
 
@@ -26,7 +30,12 @@ def page(cases: Sequence[Case], rows: Sequence[Row]) -> str:
         (row for row in rows if row.name in order),
         key=lambda row: order[row.name],
     )
-    parts = [_when(cases, rows), _summary(rows)]
+    parts = [
+        _when(cases, rows),
+        _summary(rows),
+        'The same by families, each as the best of its configs:',
+        _summary_of_families(rows),
+    ]
     for host, group in groupby(rows, attrgetter('host')):
         of_host = list(group)
         parts += [f'## {host}', _families(of_host)]
@@ -59,6 +68,34 @@ def _summary(rows: Iterable[Row]) -> str:
                     **{s: str(counts[s] or '') for s in STATUSES},
                 }
             )
+    return markdown_table(lines)
+
+
+def _summary_of_families(rows: Iterable[Row]) -> str:
+    lines = []
+    for host, of_host in groupby(rows, attrgetter('host')):
+        families: dict[str, list[Row]] = {}
+        for row in of_host:
+            families.setdefault(row.family, []).append(row)
+        run = [
+            {row.ours for row in of_family}
+            for of_family in families.values()
+            if any(row.stock == 'ok' for row in of_family)
+        ]
+        counts = Counter(
+            next((s for s in ('ok', 'tied') if s in ours), 'neither')
+            for ours in run
+        )
+        lines.append(
+            {
+                'host': host,
+                'families': str(len(families)),
+                'stock ok': str(len(run)),
+                'of them ours ok': str(counts['ok']),
+                'tied': str(counts['tied']),
+                'neither': str(counts['neither']),
+            }
+        )
     return markdown_table(lines)
 
 
@@ -106,3 +143,7 @@ def _sides(row: Row) -> list[str]:
         for name, (status, cause) in named.items()
         if cause
     ]
+
+
+if __name__ == '__main__':
+    sys.exit(run(PAGE, TOOL, page(read_cases(), read_rows())))

@@ -13,9 +13,12 @@ from mmengine.structures import InstanceData
 from tools.stock_zoo.inputs import Batches, NoInputError, dicts, short
 
 SIDE, LARGE = 128, 224  # px
+C3D_SIDE, HEATMAP_SIDE = 112, 56  # px
 FRAMES = 8
 SEGMENTS = 8
 JOINTS = {'coco': 17, 'nturgb+d': 25, 'openpose': 18}
+# They load weights of pictures, whether a file is named or not.
+INFLATED = ('ResNetTIN', 'ResNetTSM', 'SwinTransformer3D')
 NO_INPUT = {
     'BMN': 'its input is features, not pixels',
     'PEM': 'its input is features, not pixels',
@@ -36,8 +39,8 @@ def make(config: Config, _: Path) -> Batches:
         raise NoInputError(NO_INPUT[kind])
     if short(model.backbone.type) == 'MViT':  # takes all memory at 224 px
         model.backbone.update(spatial_size=SIDE, temporal_size=FRAMES)
-    if short(model.backbone.type) in ('ResNetTIN', 'ResNetTSM'):
-        model.backbone.pretrained2d = False  # they would load a file
+    if short(model.backbone.type) in INFLATED:
+        model.backbone.pretrained2d = False
     if kind == 'FastRCNN':
         return Batches(_people(config, 2), _people(config, 1))
     shape = _shape(config)
@@ -73,10 +76,14 @@ def _shape(config: Config) -> tuple[int, ...]:
 
 
 def _side(backbone: Any) -> int:
-    """Pixels of a side: those that embeddings of positions are made for."""
+    """Pixels of a side, where the backbone wants its own."""
     transformers = ('TimeSformer', 'VisionTransformer', 'UniFormerV2')
     if short(backbone.type) in transformers or 'timm.' in backbone.type:
         return LARGE
+    if short(backbone.type) == 'C3D':  # its linear layers are for this size
+        return C3D_SIDE
+    if backbone.get('in_channels', 3) > 3:  # stacks of many heatmaps
+        return HEATMAP_SIDE
     return SIDE
 
 

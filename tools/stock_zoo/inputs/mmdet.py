@@ -49,6 +49,8 @@ def make(config: Config, folder: Path) -> Batches:
     pictures = partial(_pictures, detector, masks)
     if kind in ON_PICTURES:
         part = 'detector' if kind in TRAINED_APART else ''
+        # One of DeepSORT's is for testing alone, and says videos throughout.
+        model.data_preprocessor['use_det_processor'] = True
         return Batches(pictures(batch), _videos(1), part)
     if 'semi_train_cfg' in model:
         return Batches(_branches(pictures), pictures(1))
@@ -63,6 +65,12 @@ def _shrink(model: Any) -> None:
         # Two stages choose them among the cells of all maps.
         if part.get('num_queries', 0) > QUERIES:
             part['num_queries'] = QUERIES
+    if short(model.type) == 'QueryInst':
+        # Untrained, it finds boxes outside of the picture, which mmdet can't
+        # paste masks into.
+        for part in dicts(model):
+            if short(part.get('type')) == 'DeltaXYWHBBoxCoder':
+                part['clip_border'] = True
 
 
 def _has(model: Any, *names: str) -> bool:

@@ -41,7 +41,7 @@ def make(config: Config, _: Path) -> Batches:
         steps = Compose(
             [
                 TRANSFORMS.build(step)
-                for step in dataset.pipeline
+                for step in dataset.pipeline or _bottom_up(config.codec)
                 if short(step['type']) not in LEFT_OUT
             ]
         )
@@ -51,6 +51,16 @@ def make(config: Config, _: Path) -> Batches:
         samples = [steps(picture) for picture in pictures]
         batches.append(pseudo_collate(samples))
     return Batches(*batches)
+
+
+def _bottom_up(codec: Any) -> list[dict[str, Any]]:
+    """Steps for a model of whole pictures whose config names none."""
+    return [
+        {'type': 'BottomupRandomAffine', 'input_size': codec.input_size},
+        {'type': 'GenerateTarget', 'encoder': codec},
+        {'type': 'BottomupGetHeatmapMask'},
+        {'type': 'PackPoseInputs'},
+    ]
 
 
 def _halve(config: Config) -> None:
@@ -67,6 +77,9 @@ def _metainfo(dataset: Any) -> Any:
     info = dataset.get('metainfo')
     if info is None and 'datasets' in dataset:
         return _metainfo(dataset.datasets[0])
+    if dataset.type == 'DeepFashionDataset':  # its class knows when it is made
+        name = f'deepfashion_{dataset.subset}.py'
+        info = {'from_file': f'configs/_base_/datasets/{name}'}
     return parse_pose_metainfo(info or DATASETS.get(dataset.type).METAINFO)
 
 

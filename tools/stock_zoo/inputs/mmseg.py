@@ -10,39 +10,42 @@ from mmengine import Config
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
-from tools.stock_zoo.inputs import Batches, dicts
+from tools.stock_zoo.inputs import Batches, dicts, short
 
-SIDE = 128  # px
+SIDE, LARGE = 128, 512  # px
 
 
 def make(config: Config, _: Path) -> Batches:
     """Shrink the config, and make inputs for it."""
     model = config.model
-    _shrink(model)
+    # LRASPP pools by 49x49 at stride 8.
+    large = 'LRASPPHead' in {short(part.get('type')) for part in dicts(model)}
+    side = LARGE if large else SIDE
+    _shrink(model, side)
     # Two: batch norm of a map pooled to one pixel needs them to train.
-    return Batches(_pictures(model, 2), _pictures(model, 1))
+    return Batches(_pictures(model, side, 2), _pictures(model, side, 1))
 
 
-def _shrink(model: Any) -> None:
+def _shrink(model: Any, side: int) -> None:
     """Small pictures for preprocessors, embeddings of positions and tests."""
     processor = model.data_preprocessor
     for part in (processor, processor.get('test_cfg') or {}):
         if part.get('size'):
-            part['size'] = (SIDE, SIDE)
+            part['size'] = (side, side)
     for part in dicts(model):
         if 'img_size' in part:
             whole = isinstance(part['img_size'], int)
-            part['img_size'] = SIDE if whole else (SIDE, SIDE)
+            part['img_size'] = side if whole else (side, side)
     if model.test_cfg.get('crop_size'):
-        model.test_cfg.update(crop_size=(SIDE, SIDE), stride=(SIDE, SIDE))
+        model.test_cfg.update(crop_size=(side, side), stride=(side, side))
 
 
-def _pictures(model: Any, batch: int) -> Any:
+def _pictures(model: Any, side: int, batch: int) -> Any:
     channels = len(model.data_preprocessor.get('mean') or (0, 0, 0))
     head = model.decode_head
     head = head[-1] if isinstance(head, list) else head
     classes = head.get('num_classes') or 1
-    shape = (SIDE, SIDE)
+    shape = (side, side)
     inputs, samples = [], []
     for _ in range(batch):
         inputs.append(torch.randint(256, (channels, *shape)).byte())
