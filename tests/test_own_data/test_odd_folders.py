@@ -27,6 +27,8 @@ MAKERS: dict[str, Any] = {
     'masks': ('segmentation', own.make_masks),
     'keypoints': ('pose', own.make_keypoints),
     'videos': ('action', own.make_videos),
+    'pictures': ('classification', own.make_classes),
+    'lists': ('classification', own.make_lists),
 }
 
 
@@ -149,6 +151,42 @@ def in_latin_1(root: Path) -> None:
     (root / 'classes.txt').write_bytes('none\nhäuser\n'.encode('latin-1'))
 
 
+def outside(root: Path) -> None:
+    shutil.copy(next(root.rglob('*.jpg')), root / 'out.jpg')
+
+
+def beside_splits(root: Path) -> None:
+    shutil.copytree(root / 'circle', root / 'train/circle')
+
+
+def split_below(root: Path) -> None:
+    shutil.copytree(root / 'circle', root / 'circle/test')
+
+
+def listed(line: str) -> Harm:
+    def harm(root: Path) -> None:
+        for split in ('train', 'val'):
+            (root / f'meta/{split}.txt').write_text(f'{line}\n')
+
+    return harm
+
+
+def labels_from_1(root: Path) -> None:
+    for path in (root / 'meta').iterdir():
+        rows = [row.rsplit(' ', 1) for row in path.read_text().splitlines()]
+        path.write_text(''.join(f'{a} {int(b) + 1}\n' for a, b in rows))
+
+
+def two_labels(root: Path) -> None:
+    path = root / 'meta/train.txt'
+    first, second = path.read_text().splitlines()[:2]
+    path.write_text(f'{first}\n\n{first[:-1]}7\n{second}\n')
+
+
+def few_names(root: Path) -> None:
+    (root / 'classes.txt').write_text('circle\n')
+
+
 @pytest.mark.parametrize(
     ('kind', 'harm', 'what'),
     [
@@ -192,6 +230,14 @@ def in_latin_1(root: Path) -> None:
             'no object that can be used: .*needs 12 numbers; one has 11',
         ),
         ('videos', broken_video, r'mp4 can not be read: it is no video'),
+        ('pictures', outside, r'out\.jpg is in no folder of a class'),
+        ('pictures', beside_splits, r'in .* are beside the splits .*train'),
+        ('pictures', split_below, r"\['test'\] are below folders of classes"),
+        ('lists', listed('1/a.jpg cat'), "line 1 must be 'FILE LABEL'"),
+        ('lists', listed('none.jpg 0'), 'none of the pictures of the lists'),
+        ('lists', labels_from_1, 'must start from 0, those .* start from 1'),
+        ('lists', two_labels, 'line 3: .* is listed with two labels'),
+        ('lists', few_names, 'has 1 names, and the lists have labels up to'),
     ],
 )
 def test_it_is_refused(
@@ -252,7 +298,7 @@ def leaked(root: Path) -> None:
     [
         ('coco', other_case, "differ in case alone are several: .'Circle', "),
         ('coco', leaked, '4 of val are in train too'),
-        ('voc', split_twice, '4 of val are in train too|no split was found'),
+        ('voc', split_twice, '4 of val are in train too.*do not validate'),
         ('yolo', stray_labels, '1 label files have no picture, such as tr'),
         ('masks', stray_mask, '1 pictures have no mask, such as images/'),
         ('masks', stray_mask, '1 masks have no picture, such as masks/nobody'),
