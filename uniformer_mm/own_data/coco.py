@@ -117,9 +117,10 @@ def _pictures(
         if not path:
             lost.append(image['file_name'])
             continue
-        told = image.get('width'), image.get('height')
-        size = told if all(told) else picture_size(root / path)
-        found[key] = Picture(path, *map(int, size))
+        width, height = image.get('width'), image.get('height')
+        if not width or not height:
+            width, height = picture_size(root / path)
+        found[key] = Picture(path, int(width), int(height))
     if lost:
         notes.append(
             f'{file}: {len(lost)} pictures are not in the folder, such as '

@@ -176,7 +176,7 @@ class _Finder:
         files = sorted(
             path
             for path in folder.rglob('*')
-            # Not pipes, which would be waited for; links that lead nowhere are.
+            # Not pipes, which would be waited for; but links to nowhere.
             if (path.is_file() or path.is_dir() or path.is_symlink())
             and not any(
                 part.startswith('.') for part in path.relative_to(folder).parts
