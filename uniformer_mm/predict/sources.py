@@ -253,7 +253,9 @@ def _common_folder(inputs: Sequence[Any]) -> Path | None:
     """Return the folder that all given files and folders are in."""
     folders = []
     for value in inputs:
-        if not value or not isinstance(value, (str, os.PathLike)):
+        if not isinstance(value, (str, os.PathLike)):
+            continue
+        if not os.fspath(value) or '://' in os.fspath(value):
             continue
         path = Path(os.path.abspath(Path(value).expanduser()))
         if path.is_dir():
