@@ -1,7 +1,8 @@
 # A template for your own pictures, a folder for each class: edit the lines up
 # to the mark, or copy this file into your project and name the bases by full
-# paths. From the paper's weights: a low learning rate, lower with depth; batch
-# norms and the first two stages stay as they are.
+# paths. `uniformer-mm init classification DIR` does it. From the paper's
+# weights: a low learning rate, lower with depth; batch norms and the first two
+# stages stay as they are.
 _base_ = [
     '../_base_/classification/uniformer-s.py',
     '../_base_/classification/imagenet.py',
@@ -11,7 +12,9 @@ _base_ = [
 
 data_root = 'data/custom/'
 train_folder, val_folder = 'train', 'val'
-# The folders below them, in alphabetical order.
+# Lists of lines `FILE LABEL`, labels from 0; '' where folders are the classes.
+train_file, val_file = '', ''
+# The folders below, in alphabetical order; or in the order of the labels.
 classes = ['cat', 'dog']
 max_epochs = 30
 # ---------------------------------------------------------------------------
@@ -41,6 +44,7 @@ train_dataloader = dict(
         type='CustomDataset',
         data_root=data_root,
         data_prefix=train_folder,
+        ann_file=train_file,
         metainfo=dict(classes=classes),
         pipeline=_base_.train_pipeline,
     ),
@@ -53,6 +57,7 @@ val_dataloader = dict(
         type='CustomDataset',
         data_root=data_root,
         data_prefix=val_folder,
+        ann_file=val_file,
         metainfo=dict(classes=classes),
         pipeline=_base_.test_pipeline,
     ),

@@ -118,4 +118,25 @@ def make_videos(toy: Path, root: Path) -> None:
             )
 
 
+def make_classes(toy: Path, root: Path) -> None:
+    """A folder per class; which picture is in which means nothing."""
+    for i, path in enumerate(sorted((toy / 'train').iterdir())):
+        folder = root / CLASSES[i % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder / f'my {path.name}')
+
+
+def make_lists(toy: Path, root: Path) -> None:
+    """As ImageNet has them: meta/train.txt of what is below train/."""
+    (root / 'meta').mkdir(parents=True)
+    for split in ('train', 'val'):
+        make_classes(toy, root / split)
+        rows = [
+            f'{path.relative_to(root / split).as_posix()} '
+            f'{CLASSES.index(path.parent.name)}\n'
+            for path in sorted((root / split).rglob('*.*'))
+        ]
+        (root / f'meta/{split}.txt').write_text(''.join(rows))
+
+
 VOC_NAMES = sorted(VOC.values())

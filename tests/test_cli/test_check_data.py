@@ -23,6 +23,7 @@ TOYS = {
     'mmseg': 'segmentation/uniformer_fpn_toy',
     'mmpose': 'pose/uniformer_pose_toy',
     'mmaction': 'action/uniformer-s_toy',
+    'mmpretrain': 'classification/uniformer-s_toy',
 }
 
 
@@ -85,6 +86,7 @@ BOXES = 'annotations/instances_val.json'
 LIST = 'annotations/clips_motion_train.txt'
 PICTURE, MASK = 'train/000001.jpg', 'masks/train/000001.png'
 CLIP = 'clips/train/000001.mp4'
+CLASSED = 'classes/train/circle/000000.jpg'
 
 
 @pytest.mark.parametrize(
@@ -109,6 +111,8 @@ CLIP = 'clips/train/000001.mp4'
             DAMAGE['other size'],
             'is 48 x 40 pixels',
         ),
+        ('mmpretrain', CLASSED, DAMAGE['cut'], 'the picture is damaged'),
+        ('mmpretrain', CLASSED, DAMAGE['empty'], 'is empty (0 bytes)'),
         ('mmaction', CLIP, DAMAGE['empty'], 'a video is empty'),
         ('mmaction', CLIP, DAMAGE['cut'], 'can not read'),
         ('mmaction', LIST, spaces, 'a file name has a space'),

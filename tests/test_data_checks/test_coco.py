@@ -123,6 +123,7 @@ RLE = {'size': [32, 32], 'counts': 'abc'}
         ),
         # H21: nothing is left, and why.
         (everywhere('bbox', [0.1, 0.1, 0.5, 0.5]), 'error', '', 'normalised'),
+        (everywhere('bbox', [20, 20, 30, 30]), 'warning', '', 'x1, y1, x2'),
         (
             everywhere('area', 0),
             'error',

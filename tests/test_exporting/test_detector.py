@@ -14,6 +14,7 @@ from tests.support.models import LIGHT, TINY
 from tests.support.recipe import CONFIGS
 from tests.support.sure_detectors import make_sure
 from uniformer_mm.exporting.detector import DetectorNetwork
+from uniformer_mm.exporting.graph import program_of
 
 pytest.importorskip('mmdet')
 
@@ -69,6 +70,25 @@ def test_gives_what_mmdet_gives(name: str, changes: dict[str, Any]) -> None:
             expected = DetectorNetwork.reference(model, x)
         assert (expected[2] >= 0).any(1).all()
         for output, value in zip(got, expected, strict=True):
+            torch.testing.assert_close(output, value, rtol=1e-4, atol=1e-3)
+
+
+def test_one_graph_is_for_all_sizes() -> None:
+    """Windows of padded maps too, whose sides torch has to find equal."""
+    model = detector('faster-rcnn_uniformer-s-h14_1x_voc0712')
+    make_sure(
+        model,
+        lambda: DetectorNetwork.reference(model, torch.randn(1, 3, 64, 96)),
+    )
+    network = DetectorNetwork(model).eval()
+    example = torch.randn(2, 3, 128, 160)
+    run = program_of(network, example, dynamic=True).module()
+    for shape in ((1, 3, 97, 203), (3, 3, 241, 64)):
+        x = torch.randn(shape)
+        with torch.no_grad():
+            expected = DetectorNetwork.reference(model, x)
+        assert (expected[2] >= 0).any(1).all()
+        for output, value in zip(run(x), expected, strict=True):
             torch.testing.assert_close(output, value, rtol=1e-4, atol=1e-3)
 
 

@@ -62,10 +62,15 @@ def test_a_segmentor(host_test: Get, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_detector(host_test: Get, sure: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize('kind', list(SUFFIXES))
+def test_a_detector(
+    host_test: Get, sure: Path, tmp_path: Path, kind: str
+) -> None:
+    if kind == 'openvino':
+        pytest.importorskip('openvino')
     test = host_test('detection')
-    out = tmp_path / 'model.onnx'
-    report = export(test.config, sure, out=out, size=(128, 160))
+    out = tmp_path / f'model{SUFFIXES[kind]}'
+    report = export(test.config, sure, format=kind, out=out, size=(128, 160))
     assert not report.failures
     assert sum(case.compared for case in report.cases) > 50
     found = load('detection', weights=out).predict(test.inputs, batch_size=2)

@@ -40,6 +40,8 @@ FOLDERS: dict[str, tuple[str, Make]] = {
     ),
     'keypoints': ('pose', own.make_keypoints),
     'videos': ('action', own.make_videos),
+    'pictures of classes': ('classification', own.make_classes),
+    'lists of pictures': ('classification', own.make_lists),
 }
 FOUND = {
     'coco': ('MaskRCNN', CLASSES),
@@ -52,6 +54,8 @@ FOUND = {
     'coloured masks': ('EncoderDecoder', ('none', *CLASSES)),
     'keypoints': ('TopdownPoseEstimator', ()),
     'videos': ('Recognizer3D', tuple(sorted(MOTIONS))),
+    'pictures of classes': ('ImageClassifier', CLASSES[:2]),
+    'lists of pictures': ('ImageClassifier', CLASSES[:2]),
 }
 
 
@@ -146,6 +150,7 @@ def shrink(pipeline: Any) -> None:
         pytest.param('masks of 0 and 255', marks=pytest.mark.slow),
         'keypoints',
         'videos',
+        'lists of pictures',
     ],
 )
 def test_it_trains_and_validates(
@@ -326,6 +331,7 @@ def test_what_can_not_be_trained_on_is_named_and_leaves_nothing(
         ('segmentation', 'no pictures with masks in'),
         ('pose', 'no category with keypoints'),
         ('action', 'must have folders of videos'),
+        ('classification', 'must have folders of pictures'),
     ],
 )
 def test_an_empty_folder(task: str, what: str, tmp_path: Path) -> None:

@@ -98,9 +98,7 @@ def test_more_classes_than_are_held_together(
     image = picture(40, 90)
     expected = ours.predict(image)
     for together in (1, 149, 1000):
-        monkeypatch.setattr(
-            'uniformer_mm.portable.segmentor.TOGETHER', together
-        )
+        monkeypatch.setattr('uniformer_mm.portable.classes.TOGETHER', together)
         assert np.array_equal(ours.predict(image), expected)
 
 

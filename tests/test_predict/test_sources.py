@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +130,19 @@ def test_an_iterator_is_not_read_ahead() -> None:
     assert next(sources).name == 'input-000000'
     assert isinstance(next(sources), Source)
     assert len(asked) == 2
+
+
+def test_what_no_picture_is_in_stops_nothing(tree: Path) -> None:
+    (tree / 'x/loop.jpg').symlink_to(tree / 'x/loop.jpg')
+    (tree / 'x/nowhere.jpg').symlink_to(tree / 'none')
+    (tree / 'x/folder.jpg').mkdir()
+    if hasattr(os, 'mkfifo'):
+        os.mkfifo(tree / 'x/pipe.jpg')
+    assert found([tree / 'x', 'http://[a', '']) == {
+        'a.jpg': 'picture',
+        'deep/a.JPG': 'picture',
+        'loop.jpg': 'picture',  # which opening will name
+        'nowhere.jpg': 'picture',
+        'http://[a': 'it is no URL: Invalid IPv6 URL',
+        '(empty)': 'an input must not be empty',
+    }

@@ -17,6 +17,9 @@ ANSWERS = {
     '/good.jpg': (200, 'image/jpeg', b'content'),
     '/page': (200, 'text/html', b'<html>'),
     '/large.jpg': (200, 'image/jpeg', b'x' * 101),
+    '/cut.jpg': (200, 'image/jpeg', b'content'),
+    '/drips.jpg': (200, 'image/jpeg', b''),
+    '/round.jpg': (302, '/round.jpg', b''),
     '/elsewhere.jpg': (302, 'ftp://127.0.0.1:9/a.jpg', b''),
     '/p.jpg': (
         200,
@@ -27,14 +30,24 @@ ANSWERS = {
 }
 
 
+class Server(ThreadingHTTPServer):
+    ended = threading.Event()
+
+
 class Handler(BaseHTTPRequestHandler):
+    server: Server
+
     def do_GET(self) -> None:
         code, kind, body = ANSWERS.get(self.path, (404, 'text/plain', b''))
         self.send_response(code)
         name = 'Location' if code == 302 else 'Content-Type'
         self.send_header(name, kind)
+        if self.path == '/cut.jpg':
+            self.send_header('Content-Length', '999')
         self.end_headers()
         self.wfile.write(body)
+        while self.path == '/drips.jpg' and not self.server.ended.wait(0.05):
+            self.wfile.write(b'x')
 
     def log_message(self, *args: object) -> None:
         pass
@@ -42,10 +55,11 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope='module')
 def address() -> Iterator[str]:
-    server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    server = Server(('127.0.0.1', 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f'http://127.0.0.1:{server.server_port}'
+    server.ended.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -61,6 +75,9 @@ def test_a_file_arrives(address: str) -> None:
         ('/none.jpg', 'the server answers 404'),
         ('/page', 'a web page'),
         ('/large.jpg', 'more than 0 MiB'),
+        ('/cut.jpg', 'the connection broke: 992 bytes lack'),
+        ('/drips.jpg', 'the server gave .* bytes in 0 s'),
+        ('/round.jpg', 'the server answers 302 .* infinite loop'),
         ('/elsewhere.jpg', 'from http on to ftp, which is not followed'),
     ],
 )
@@ -68,6 +85,7 @@ def test_what_is_refused(
     address: str, path: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(web, 'MAX_BYTES', 100)
+    monkeypatch.setattr(web, 'TIMEOUT', 0.2)
     with pytest.raises(ValueError, match=words):
         web.download(address + path)
 

@@ -17,10 +17,10 @@ def add_parser(verbs: Any) -> None:
         'init',
         help='write a config for your own data',
         description='Find out what a folder holds (boxes of COCO, Pascal VOC '
-        'or YOLO; pictures and masks; keypoints of COCO; videos in a folder '
-        'per class), and write a config that trains on it. What the host '
-        'can not read as it is, is written beside the config; the folder '
-        'itself is not changed.',
+        'or YOLO; pictures and masks; keypoints of COCO; a folder of videos '
+        'or of pictures per class), and write a config that trains on it. '
+        'What the host can not read as it is, is written beside the config; '
+        'the folder itself is not changed.',
     )
     parser.add_argument(
         'task', choices=[host.folder for host in HOSTS.values()]

@@ -10,6 +10,8 @@ from typing import Any
 
 from uniformer_mm.data_checks.finding import Collector
 from uniformer_mm.data_checks.shapes import (
+    are_corners,
+    are_normalised,
     bbox_fault,
     keypoints_fault,
     segmentation_fault,
@@ -73,7 +75,7 @@ class Annotations:
         """Check all, and what is left of them."""
         ids: set[Any] = set()
         usable: Counter[Any] = Counter()
-        normalised = bool(annotations)
+        boxes: list[tuple[Any, float, float]] = []
         for i, one in enumerate(annotations):
             if not isinstance(one, Mapping):
                 self.found.error(
@@ -81,21 +83,27 @@ class Annotations:
                     AGAIN,
                     f'annotation {i}',
                 )
-                normalised = False
                 continue
             self._check_id(one.get('id'), i, ids)
             if self._is_usable(one, f'annotation {one.get("id", i)}'):
                 usable[one.get('category_id')] += 1
-            box = one.get('bbox')
-            normalised = normalised and _is_small(box)
+            size = self.images.get(hashable(one.get('image_id')))
+            boxes.append((one.get('bbox'), *(size or (0, 0))))
+        normalised = are_normalised(box for box, *_ in boxes)
         if normalised:
             self.found.error(
                 'all boxes are within (0, 0) and (1, 1): they are normalised',
                 'multiply them by the size of their picture: x, y, width, '
                 'height in pixels',
             )
-        boxes = self.needs.keypoints is None
-        if boxes and self.needs.evaluated and not annotations:
+        elif are_corners(boxes):
+            self.found.warning(
+                'the boxes seem to be x1, y1, x2, y2: as x, y, width, height '
+                'many reach out of their pictures',
+                'write x1, y1, x2 - x1, y2 - y1',
+            )
+        plain = self.needs.keypoints is None
+        if plain and self.needs.evaluated and not annotations:
             self.found.warning(
                 'it has no annotations', 'nothing can be scored with it'
             )
@@ -231,14 +239,6 @@ class Annotations:
                     f'class {name!r} has no annotation that can be used',
                     'it can not be learnt nor scored',
                 )
-
-
-def _is_small(box: Any) -> bool:
-    return (
-        isinstance(box, list)
-        and len(box) == 4
-        and all(is_number(n) and 0 <= n <= 1 for n in box)
-    )
 
 
 def is_int(value: Any) -> bool:

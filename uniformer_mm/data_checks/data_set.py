@@ -38,6 +38,7 @@ KINDS = {
     'BaseSegDataset': 'label maps',
     'VideoDataset': 'videos',
     'RawframeDataset': 'frames',
+    'CustomDataset': 'pictures',
 }
 # Those that take a picture from another folder than their file says.
 ELSEWHERE = {'Objects365V2Dataset'}
@@ -88,7 +89,7 @@ def local_path(value: Any) -> str | None:
 
 
 def kind_of(cfg: Mapping[str, Any]) -> str:
-    """'boxes', 'keypoints', 'label maps', 'videos', 'frames', or ''."""
+    """'boxes', 'keypoints', 'label maps', 'videos', 'pictures', ... or ''."""
     names = _names_of(cfg)
     for host_class, kind in KINDS.items():
         if host_class in names:
@@ -130,8 +131,8 @@ def _check_part(
     kind = kind_of(cfg) if 'type' in cfg else ''
     root, listed = local_path(cfg.get('data_root')), cfg.get('ann_file')
     ann_file = local_path(listed)
-    if not kind or root is None or ann_file is None:
-        return []
+    if kind in ('', 'pictures') or root is None or ann_file is None:
+        return []  # folders of pictures the runner looks at
     if kind == 'label maps':
         return check_pairs(cfg) if check_pictures else []
     path = Path(root, ann_file)

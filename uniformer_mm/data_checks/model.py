@@ -75,7 +75,7 @@ def _check_heads(
     """Compare the sizes of heads with the classes of a data set."""
     kind = kind_of(cfg) if 'type' in cfg else ''
     what, count = 'classes', None
-    if kind in ('boxes', 'label maps'):
+    if kind in ('boxes', 'label maps', 'pictures'):
         names = classes_of(cfg)
         count = None if names is None else len(names)
     elif kind == 'keypoints':

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ['bbox_fault', 'keypoints_fault', 'segmentation_fault']
+__all__ = [
+    'are_corners',
+    'are_normalised',
+    'bbox_fault',
+    'keypoints_fault',
+    'segmentation_fault',
+]
 
 LEAST = 6  # numbers of a polygon: x and y of three corners
 
@@ -29,6 +35,37 @@ def bbox_fault(box: Any, width: float, height: float) -> tuple[str, str, str]:
     if min(x, y) < -1 or x + w > width + 1 or y + h > height + 1:
         return '', '', 'a box reaches out of its picture'
     return '', '', ''
+
+
+def are_corners(boxes: Iterable[tuple[Any, float, float]]) -> bool:
+    """Whether boxes seem to be x1, y1, x2, y2.
+
+    That is, all of them can be, and read as x, y, width, height a quarter or
+    more, of three at least, would reach out of their pictures.
+
+    Args:
+        boxes: Each with width and height of its picture.
+    """
+    total = outside = 0
+    for box, width, height in boxes:
+        if not _are_numbers(box) or len(box) != 4:
+            return False
+        x, y, a, b = box
+        if not (x < a <= width + 1 and y < b <= height + 1):
+            return False
+        total += 1
+        outside += x + a > width + 1 or y + b > height + 1
+    return total > 2 and outside * 4 >= total
+
+
+def are_normalised(boxes: Iterable[Any]) -> bool:
+    """Whether there are boxes, and all are within (0, 0) and (1, 1)."""
+    found = False
+    for box in boxes:
+        found = _are_numbers(box) and len(box) == 4 and max(box) <= 1
+        if not found or min(box) < 0:
+            return False
+    return found
 
 
 def segmentation_fault(mask: Any, width: float, height: float) -> str:

@@ -143,8 +143,10 @@ class DetectorNetwork(nn.Module):
 def padded(model: Any, x: Tensor) -> Tensor:
     """Add zeros to the right and below, as mmdet's preprocessor does."""
     step = model.data_preprocessor.pad_size_divisor
-    h, w = x.shape[2:]
-    return F.pad(x, (0, -w % step, 0, -h % step))
+    # NOTE: not by remainders, of which torch.export can't tell that windows
+    # of a padded map have its size.
+    h, w = ((side + step - 1) // step * step for side in x.shape[2:])
+    return F.pad(x, (0, w - x.shape[3], 0, h - x.shape[2]))
 
 
 def _anchors(generator: Any, level: int, x: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from mmengine import Config
-from torch import Tensor
 
 from uniformer_mm.checks import (
     check_bool,
@@ -24,7 +22,7 @@ from uniformer_mm.checks import (
 from uniformer_mm.configs import find_config
 from uniformer_mm.deployed import deploy
 from uniformer_mm.exporting.detector import DetectorNetwork
-from uniformer_mm.exporting.graph import MIN_SIDE, program_of
+from uniformer_mm.exporting.graph import MIN_SIDE
 from uniformer_mm.exporting.inputs import (
     example_of,
     noise_like,
@@ -40,16 +38,18 @@ from uniformer_mm.exporting.networks import (
     SegmentorNetwork,
 )
 from uniformer_mm.exporting.open_sizes import open_sizes
-from uniformer_mm.exporting.parity import LIMITS, Report, compare
-from uniformer_mm.exporting.quantize_onnx import quantize_onnx
-from uniformer_mm.exporting.write_onnx import write_onnx
-from uniformer_mm.exporting.write_openvino import write_openvino
-from uniformer_mm.exporting.write_torch import write_program, write_script
+from uniformer_mm.exporting.parity import (
+    LIMITS,
+    ParityError,
+    Report,
+    compare,
+)
+from uniformer_mm.exporting.write_file import target_of, write_file
 from uniformer_mm.hosts import HOSTS
 from uniformer_mm.models import UniFormer, UniFormerLight
 from uniformer_mm.predict.exported import is_exported
 from uniformer_mm.predict.loading import load
-from uniformer_mm.runtimes import SUFFIXES, Card, open_session
+from uniformer_mm.runtimes import SUFFIXES, open_session
 
 __all__ = ['PRECISIONS', 'ParityError', 'export']
 
@@ -71,21 +71,6 @@ NETWORKS: dict[str, Any] = {
 COMPARED = 4  # pictures in the report
 
 PathLike = str | os.PathLike[str]
-
-
-class ParityError(ValueError):
-    """An exported file does not give what the model gives.
-
-    Attributes:
-        report (Report): How far it is off.
-    """
-
-    def __init__(self, report: Report, path: Path) -> None:
-        self.report = report
-        super().__init__(
-            f'{report.file} is off and was kept as {path}: '
-            + '; '.join(report.failures)
-        )
 
 
 def export(
@@ -168,7 +153,7 @@ def export(
         raise ValueError(
             f'weights must be of a model to export, {weights} is exported'
         )
-    target = None if out is None else _target(Path(out).expanduser(), format)
+    target = None if out is None else target_of(Path(out).expanduser(), format)
 
     config = (
         copy.deepcopy(config)
@@ -215,7 +200,7 @@ def export(
     ) as folder:
         # Two files of OpenVINO find each other by their names.
         path = Path(folder, target.name)
-        _write(network, example, card, path, format, seen, not fixed_size)
+        write_file(network, example, card, path, format, seen, not fixed_size)
         session = open_session(path)
         noise = noise_like(example, network, dynamic=not fixed_size)
         cases = list(compare(kind, model, session, noise, pictures=False))
@@ -231,41 +216,10 @@ def export(
         failed = '.failed' if report.failures else ''
         for file in Path(folder).iterdir():
             os.replace(file, target.with_name(file.name + failed))
-    text = json.dumps(report.to_dict(), indent=2)
-    beside = target.with_name(f'{target.name}{failed}.report.json')
-    beside.write_text(text + '\n', encoding='utf-8')
+    report.save(target.with_name(f'{target.name}{failed}.report.json'))
     if report.failures:
         raise ParityError(report, target.with_name(target.name + failed))
     return report
-
-
-def _write(
-    network: Any,
-    example: Tensor,
-    card: Card,
-    path: Path,
-    kind: str,
-    pictures: Sequence[Tensor],
-    dynamic: bool,
-) -> None:
-    """Write the file of a format."""
-    if kind == 'torchscript':
-        write_script(network, example, card, path)
-        return
-    program = program_of(network, example, dynamic=dynamic)
-    if kind == 'exported-program':
-        write_program(program, card, path)
-        return
-    if kind == 'onnx' and card.precision == 'fp32':
-        write_onnx(program, card, path)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        onnx = Path(folder, 'model.onnx')
-        write_onnx(program, card, onnx)
-        if kind == 'onnx':
-            quantize_onnx(onnx, path, pictures)
-        else:
-            write_openvino(onnx, card, path)
 
 
 def _task_of(config: Config) -> str:
@@ -292,17 +246,3 @@ def _check_size(size: Sequence[int]) -> None:
         raise ValueError(f'size must be a height and a width, got {size}')
     for side in size:
         check_int('size', side, MIN_SIDE)
-
-
-def _target(path: Path, kind: str) -> Path:
-    # As open() does, to where a link points, not over the link.
-    path = Path(os.path.realpath(path))
-    if path.suffix != SUFFIXES[kind]:
-        raise ValueError(
-            f'out must end in {SUFFIXES[kind]!r} for {kind}, got {path.name!r}'
-        )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f'no folder {path.parent} for {path.name}')
-    if path.exists() and not path.is_file():
-        raise ValueError(f'out is no plain file, and not replaced: {path}')
-    return path

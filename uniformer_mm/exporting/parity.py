@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +16,7 @@ from uniformer_mm.exporting.matching import matched
 from uniformer_mm.exporting.networks import Network
 from uniformer_mm.runtimes import Session
 
-__all__ = ['LIMITS', 'Case', 'Report', 'compare']
+__all__ = ['LIMITS', 'Case', 'ParityError', 'Report', 'compare']
 
 LIMITS: Mapping[str, tuple[float, float]] = {
     'fp32': (1e-4, 0.99),
@@ -112,6 +114,26 @@ class Report:
             'agreement': self.agreement,
             'failures': self.failures,
         }
+
+    def save(self, path: Path) -> None:
+        """Write it as json."""
+        text = json.dumps(self.to_dict(), indent=2)
+        path.write_text(text + '\n', encoding='utf-8')
+
+
+class ParityError(ValueError):
+    """An exported file does not give what the model gives.
+
+    Attributes:
+        report (Report): How far it is off.
+    """
+
+    def __init__(self, report: Report, path: Path) -> None:
+        self.report = report
+        super().__init__(
+            f'{report.file} is off and was kept as {path}: '
+            + '; '.join(report.failures)
+        )
 
 
 def compare(

@@ -23,7 +23,7 @@ def write_program(program: ExportedProgram, card: Card, path: Path) -> None:
 def write_script(
     network: nn.Module, example: Tensor, card: Card, path: Path
 ) -> None:
-    """Write what ``torch.jit.load`` reads, in C++ too.
+    """Write what ``torch.jit.load`` reads, in C++ too but for detectors.
 
     Raises:
         ValueError: torch can't trace the network.

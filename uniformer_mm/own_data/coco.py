@@ -8,14 +8,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from uniformer_mm.own_data.contents import (
-    PICTURES,
-    Contents,
-    Picture,
-    Thing,
-    files_below,
-    split_of,
-)
+from uniformer_mm.data_checks.shapes import are_normalised
+from uniformer_mm.own_data.contents import Contents, Picture, Thing
+from uniformer_mm.own_data.files import PICTURES, files_below, picture_size
+from uniformer_mm.own_data.places import Places
+from uniformer_mm.own_data.splits import shared_notes, split_of
 
 __all__ = ['find_coco', 'read_coco']
 
@@ -74,11 +71,10 @@ def read_coco(
             f'{sorted(files)}'
         )
     contents = Contents('COCO json', {}, [])
-    pictures = files_below(root, PICTURES)
-    places = _Places(pictures)
+    places = Places(files_below(root, PICTURES))
     for name, content in wanted.items():
         try:
-            read, classes = _pictures(content, places, contents.notes, name)
+            read, classes = _pictures(content, root, places, contents, name)
         except (KeyError, TypeError, ValueError) as error:
             what = f'no {error}' if isinstance(error, KeyError) else error
             raise ValueError(f'{root / name}: {what}') from error
@@ -87,44 +83,44 @@ def read_coco(
         contents.splits.setdefault(split_of(name), []).extend(read)
         if keypoints:
             _take_keypoints(content, contents, f'{root / name}')
+    names = {k: [p.file for p in v] for k, v in contents.splits.items()}
+    contents.notes += shared_notes(names, 'their figures will be too good')
     return contents
 
 
-class _Places:
-    """Finds pictures by the names that annotations give them."""
-
-    def __init__(self, pictures: Iterable[str]) -> None:
-        self.by_name: dict[str, list[str]] = {}
-        for path in pictures:
-            name = path.rpartition('/')[2].lower()
-            self.by_name.setdefault(name, []).append(path)
-
-    def find(self, name: str, split: str) -> str:
-        """The picture whose path ends so, in the split's folder first."""
-        name = name.replace('\\', '/').removeprefix('./')
-        same = self.by_name.get(name.rpartition('/')[2].lower(), [])
-        ends = [
-            path
-            for path in same
-            if f'/{path}'.lower().endswith(f'/{name}'.lower())
-        ] or same
-        own = [p for p in ends if split_of(p.rpartition('/')[0]) == split]
-        return next(iter(own or ends), '')
-
-
 def _pictures(
-    content: Mapping[str, Any], places: _Places, notes: list[str], file: str
+    content: Mapping[str, Any],
+    root: Path,
+    places: Places,
+    contents: Contents,
+    file: str,
 ) -> tuple[list[Picture], list[str]]:
-    names = {c['id']: str(c['name']) for c in content['categories']}
-    found: dict[Any, Picture] = {}
+    """The pictures of a file with what is in them, and its classes."""
+    for part in LISTS:
+        for i, one in enumerate(content[part]):
+            if not isinstance(one, Mapping):
+                raise ValueError(f'{part}[{i}] must be an object, got {one!r}')
+    notes = contents.notes
+    # Ids are texts, for files have 1 here and "1" there.
+    names = {
+        key: str(one['name']).strip()
+        for key, one in _by_id(content['categories'], 'categories').items()
+    }
+    again = [name for name, n in Counter(names.values()).items() if n > 1]
+    if again:
+        notes.append(f'{file}: categories of one name are one class: {again}')
+    found: dict[str, Picture] = {}
     lost = []
-    for image in content['images']:
-        path = places.find(image['file_name'], split_of(file))
+    images = _by_id(content['images'], 'images')
+    for key, image in images.items():
+        path = places.named(image['file_name'], split_of(file))
         if not path:
             lost.append(image['file_name'])
             continue
-        size = int(image['width']), int(image['height'])
-        found[image['id']] = Picture(path, *size)
+        width, height = image.get('width'), image.get('height')
+        if not width or not height:
+            width, height = picture_size(root / path)
+        found[key] = Picture(path, int(width), int(height))
     if lost:
         notes.append(
             f'{file}: {len(lost)} pictures are not in the folder, such as '
@@ -132,14 +128,21 @@ def _pictures(
         )
     if not found:
         raise ValueError('none of its pictures is in the folder')
+    counts = Counter(picture.file for picture in found.values())
+    twice = [path for path, count in counts.items() if count > 1]
+    if twice:
+        raise ValueError(
+            f'{len(twice)} pictures are listed twice, such as {twice[0]}: '
+            'objects of one picture must have one image_id'
+        )
     dropped: Counter[str] = Counter()
-    known = {image['id'] for image in content['images']}
     for one in content['annotations']:
-        picture = found.get(one.get('image_id'))
+        picture = found.get(str(one.get('image_id')))
         if picture is None:
-            dropped['no such picture'] += one.get('image_id') not in known
+            unknown = str(one.get('image_id')) not in images
+            dropped['no such picture'] += unknown
             continue
-        name = names.get(one.get('category_id'))
+        name = names.get(str(one.get('category_id')))
         box = one.get('bbox')
         if name is None or not box:
             dropped['no such category' if box else 'no box'] += 1
@@ -148,10 +151,27 @@ def _pictures(
         thing = Thing(name, box, mask, bool(one.get('iscrowd')))
         thing.keypoints = one.get('keypoints')
         picture.things.append(thing)
+    if are_normalised(t.box for p in found.values() for t in p.things):
+        raise ValueError(
+            'its boxes are within (0, 0) and (1, 1): they must be x, y, '
+            'width, height in pixels'
+        )
     for why, count in dropped.items():
         if count:
             notes.append(f'{file}: {count} annotations left out: {why}')
-    return list(found.values()), list(names.values())
+    return list(found.values()), list(dict.fromkeys(names.values()))
+
+
+def _by_id(
+    entries: Iterable[Mapping[str, Any]], what: str
+) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {}
+    for one in entries:
+        key = str(one['id'])
+        if key in found:
+            raise ValueError(f'two of its {what} have the id {key}')
+        found[key] = one
+    return found
 
 
 def _take_keypoints(

@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-__all__ = [
-    'PICTURES',
-    'Contents',
-    'Picture',
-    'Thing',
-    'files_below',
-    'make_splits',
-    'picture_size',
-    'split_of',
-]
-
-PICTURES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
-# How people call splits -> how we do.
-SPLITS = {
-    'train': 'train',
-    'training': 'train',
-    'val': 'val',
-    'valid': 'val',
-    'validation': 'val',
-    'dev': 'val',
-    'test': 'test',
-    'testing': 'test',
-}
-T = TypeVar('T')
+__all__ = ['Contents', 'Picture', 'Thing', 'class_notes']
 
 
 @dataclass
@@ -91,107 +66,19 @@ class Contents:
     links: list[tuple[str, str]] = field(default_factory=list)
 
 
-def files_below(root: Path, endings: Iterable[str]) -> list[str]:
-    """Paths below a folder, with '/', sorted; hidden ones are left out."""
-    wanted = tuple(endings)
-    found = []
-    for place, folders, names in os.walk(root):
-        folders[:] = sorted(f for f in folders if not f.startswith('.'))
-        found += [
-            Path(place, name).relative_to(root).as_posix()
-            for name in names
-            if name.lower().endswith(wanted) and not name.startswith('.')
-        ]
-    return sorted(found)
-
-
-def split_of(path: str) -> str:
-    """The split that parts of a path name, 'all' if none does."""
-    for part in reversed(Path(path).with_suffix('').parts):
-        for word in part.lower().replace('-', '_').split('_'):
-            name = word.rstrip('0123456789')
-            if name in SPLITS:
-                return SPLITS[name]
-    return 'all'
-
-
-def make_splits(
-    splits: Mapping[str, Sequence[T]],
-    share: float,
-    seed: int,
-    group: Callable[[T], Any] = lambda _: None,
-) -> tuple[dict[str, list[T]], list[str]]:
-    """Return 'train' and 'val', and notes of what was done for it.
-
-    Args:
-        splits: As they were found; keys as of ``SPLITS``, or 'all'.
-        share: Of 'val', where it is drawn.
-        seed: Another one draws others.
-        group: What a sample is of; 'val' gets its share of each, and at least
-            one of those that have two.
+def class_notes(classes: Sequence[str]) -> list[str]:
+    """Return what a user should know of names of classes.
 
     Raises:
-        ValueError: There are not two to be split.
+        ValueError: There are none, one is empty, or two are equal.
     """
-    found = {name: list(items) for name, items in splits.items() if items}
-    spare = found.pop('all', [])
-    if 'train' not in found and spare:
-        found['train'] = spare
-    elif spare:
-        found['train'] += spare
-    notes: list[str] = []
-    if 'val' not in found and 'test' in found:
-        found['val'] = found.pop('test')
-        notes.append('no val split: test is used to validate')
-    elif 'test' in found:
-        count = len(found.pop('test'))
-        notes.append(
-            f'the {count} of the test split are not used: test_dataloader is '
-            'val_dataloader'
-        )
-    train = found.get('train', [])
-    if 'val' not in found:
-        if len(train) < 2:
-            raise ValueError(
-                f'to train and validate takes 2 samples, got {len(train)}'
-            )
-        groups: dict[Any, list[int]] = {}
-        for i, sample in enumerate(train):
-            groups.setdefault(group(sample), []).append(i)
-        rng = random.Random(seed)
-        chosen: set[int] = set()
-        for places in groups.values():
-            count = min(max(1, round(len(places) * share)), len(places) - 1)
-            chosen.update(rng.sample(places, count))
-        if not chosen:
-            raise ValueError(
-                'no class has 2 samples, one to train and one to validate'
-            )
-        found['val'] = [x for i, x in enumerate(train) if i in chosen]
-        found['train'] = [x for i, x in enumerate(train) if i not in chosen]
-        notes.append(
-            f'no split was found: {len(chosen)} of {len(train)} were drawn '
-            f'for val (seed {seed})'
-        )
-    elif not train:
-        raise ValueError(
-            f'there are no samples to train on, only {set(found)}'
-        )
-    return found, notes
-
-
-def picture_size(path: Path) -> tuple[int, int]:
-    """(width, height) as the picture is read, from its header.
-
-    Raises:
-        ValueError: It is no picture; the message names it.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as picture:
-            width, height = picture.size
-            turned = picture.getexif().get(0x0112, 1)
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f'{path} can not be read: {error}') from error
-    return (height, width) if turned in (5, 6, 7, 8) else (width, height)
+    if not classes or not all(classes):
+        raise ValueError(f'classes must have names, got {list(classes)}')
+    twice = [name for name, n in Counter(classes).items() if n > 1]
+    if twice:
+        raise ValueError(f'classes must have different names, twice: {twice}')
+    folded = Counter(map(str.lower, classes))
+    alike = sorted(name for name in classes if folded[name.lower()] > 1)
+    if not alike:
+        return []
+    return [f'classes that differ in case alone are several: {alike}']

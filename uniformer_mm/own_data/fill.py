@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from uniformer_mm.own_data.by_class import Labelled
 from uniformer_mm.own_data.coco import find_coco, read_coco
-from uniformer_mm.own_data.contents import Contents, make_splits
+from uniformer_mm.own_data.contents import Contents, class_notes
 from uniformer_mm.own_data.keypoints import template_keypoints
-from uniformer_mm.own_data.masks import read_mask, read_masks, relabelled
+from uniformer_mm.own_data.labelled_pictures import read_labelled_pictures
+from uniformer_mm.own_data.mask_files import relabelled
+from uniformer_mm.own_data.masks import read_masks
 from uniformer_mm.own_data.objects import coco_of, palette
+from uniformer_mm.own_data.splits import make_splits
 from uniformer_mm.own_data.videos import read_videos
 from uniformer_mm.own_data.voc import find_voc, read_voc
 from uniformer_mm.own_data.yolo import find_yolo, read_yolo
@@ -26,6 +30,7 @@ TEMPLATES = {
     'segmentation': 'segmentation/upernet_uniformer-s-h14_custom.py',
     'pose': 'pose/td-hm_uniformer-s_210e_custom-256x192.py',
     'action': 'action/uniformer-s_16x4_custom.py',
+    'classification': 'classification/uniformer-s_custom.py',
 }
 
 
@@ -102,12 +107,17 @@ def _write_coco(
     contents.splits, notes = make_splits(
         contents.splits, share, seed, group=lambda p: bool(p.things)
     )
-    contents.notes += notes
+    contents.notes += notes + class_notes(contents.classes)
     values: dict[str, Any] = {}
     (draft / 'annotations').mkdir()
     for split, pictures in contents.splits.items():
         told, notes = coco_of(pictures, contents)
         contents.notes += [f'{split}: {note}' for note in notes]
+        if not told['annotations']:
+            raise ValueError(
+                f'{split} has {len(pictures)} pictures and no object that '
+                f'can be used: {"; ".join(notes) or "none is annotated"}'
+            )
         name = f'annotations/{split}.json'
         (draft / name).write_text(json.dumps(told), encoding='utf-8')
         values[f'{split}_file'] = name
@@ -145,7 +155,7 @@ def _segmentation(root: Path, draft: Path, share: float, seed: int) -> Filled:
         for stem, pair in zip(stems, some, strict=True):
             path = draft / 'masks' / f'{stem}.png'
             path.parent.mkdir(parents=True, exist_ok=True)
-            mask = relabelled(read_mask(root / pair.mask), masks.labels)
+            mask = relabelled(root / pair.mask, masks.labels)
             Image.fromarray(mask).save(path)
     values = {
         'image_ending': ending,
@@ -160,36 +170,61 @@ def _segmentation(root: Path, draft: Path, share: float, seed: int) -> Filled:
         values[f'{split}_masks'] = 'masks/'
         values[f'{split}_list'] = f'{split}.txt'
     summary = f'masks: {len(masks.classes)} classes, {_counts(splits)}'
-    notes = [*masks.notes, *notes]
+    notes = [*masks.notes, *notes, *class_notes(masks.classes)]
     return Filled(TEMPLATES['segmentation'], values, summary, notes)
 
 
 def _action(root: Path, draft: Path, share: float, seed: int) -> Filled:
-    videos = read_videos(root)
-    splits, notes = make_splits(
-        videos.splits, share, seed, group=lambda video: video[1]
-    )
-    for split, some in splits.items():
-        text = ''.join(f'{path}\t{label}\n' for path, label in some)
-        (draft / f'{split}.txt').write_text(text, encoding='utf-8')
-    values: dict[str, Any] = {
-        'delimiter': '\t',
-        'classes': tuple(videos.classes),
-    }
+    videos, frames = read_videos(root)
+    filled = _write_lists('action', videos, draft, share, seed, '\t')
+    filled.values['delimiter'] = '\t'
     for split in ('train', 'val'):
-        values[f'{split}_file'] = f'{split}.txt'
-        values[f'{split}_videos'] = f'{root.as_posix()}/'
+        filled.values[f'{split}_videos'] = f'{root.as_posix()}/'
     length, interval = 16, 4
-    if videos.frames < length * interval:
-        interval = max(1, videos.frames // length)
-        values |= {'clip_len': length, 'frame_interval': interval}
-        notes.append(
-            f'the shortest video has {videos.frames} frames: a clip is taken '
-            f'from {length * interval} of them, not 64'
+    if frames < length * interval:
+        interval = max(1, frames // length)
+        filled.values |= {'clip_len': length, 'frame_interval': interval}
+        filled.notes.append(
+            f'the shortest video has {frames} frames: a clip is taken from '
+            f'{length * interval} of them, not 64'
         )
-    summary = f'videos: {len(videos.classes)} classes, {_counts(splits)}'
-    notes = [*videos.notes, *notes]
-    return Filled(TEMPLATES['action'], values, summary, notes)
+    return filled
+
+
+def _classification(
+    root: Path, draft: Path, share: float, seed: int
+) -> Filled:
+    pictures = read_labelled_pictures(root)
+    filled = _write_lists('classification', pictures, draft, share, seed)
+    for split in ('train', 'val'):
+        filled.values[f'{split}_folder'] = f'{root.as_posix()}/'
+    return filled
+
+
+def _write_lists(
+    task: str,
+    found: Labelled,
+    draft: Path,
+    share: float,
+    seed: int,
+    delimiter: str = ' ',
+) -> Filled:
+    """Write a list per split, of lines 'FILE LABEL'."""
+    splits, notes = make_splits(
+        found.splits, share, seed, group=lambda row: row[1]
+    )
+    values: dict[str, Any] = {'classes': tuple(found.classes)}
+    for split, some in splits.items():
+        text = ''.join(f'{path}{delimiter}{label}\n' for path, label in some)
+        (draft / f'{split}.txt').write_text(text, encoding='utf-8')
+        values[f'{split}_file'] = f'{split}.txt'
+    what = 'videos' if task == 'action' else 'pictures'
+    return Filled(
+        TEMPLATES[task],
+        values,
+        f'{what}: {len(found.classes)} classes, {_counts(splits)}',
+        [*found.notes, *notes, *class_notes(found.classes)],
+    )
 
 
 FILL: Mapping[str, Callable[[Path, Path, float, int], Filled]] = {
@@ -197,6 +232,7 @@ FILL: Mapping[str, Callable[[Path, Path, float, int], Filled]] = {
     'segmentation': _segmentation,
     'pose': _pose,
     'action': _action,
+    'classification': _classification,
 }
 """Task -> what reads a folder, writes below a draft, and returns the rest.
 

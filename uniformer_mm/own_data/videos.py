@@ -2,70 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from uniformer_mm.own_data.contents import files_below, split_of
-from uniformer_mm.predict.video import VIDEO_SUFFIXES, frame_count
+from uniformer_mm.own_data.by_class import Labelled, read_by_class
+from uniformer_mm.predict.video import VIDEO_SUFFIXES, frame_count, frames_of
 
-__all__ = ['Videos', 'read_videos']
-
-
-@dataclass
-class Videos:
-    """What was found.
-
-    Attributes:
-        splits: As of ``Contents``, of (path below the folder, label).
-        classes: Names in the order of their labels.
-        frames: The fewest of a video, by its header.
-        notes: What a user should know of it.
-    """
-
-    splits: dict[str, list[tuple[str, int]]]
-    classes: list[str]
-    frames: int
-    notes: list[str] = field(default_factory=list)
+__all__ = ['read_videos']
 
 
-def read_videos(root: Path) -> Videos:
+def read_videos(root: Path) -> tuple[Labelled, int]:
     """Find CLASS/FILE, or SPLIT/CLASS/FILE.
 
+    Returns:
+        tuple: The videos, and the fewest frames of one, by its header.
+
     Raises:
-        ValueError: There are none, lie outside of folders, or are of one
-            class alone.
+        ValueError: They lie otherwise, or one can't be opened.
     """
-    found: list[tuple[str, str, str]] = []
-    for path in files_below(root, VIDEO_SUFFIXES):
-        *folders, _ = path.split('/')
-        named = [folder for folder in folders if split_of(folder) == 'all']
-        split = split_of('/'.join(folders))
-        if not named:
-            raise ValueError(
-                f'{root / path} is in no folder of a class: videos must be '
-                'CLASS/FILE or train/CLASS/FILE'
-            )
-        found.append((path, split, named[-1]))
-    classes = sorted({name for *_, name in found})
-    if len(classes) < 2:
-        raise ValueError(
-            f'{root} must have folders of videos '
-            f'({", ".join(VIDEO_SUFFIXES)}) for 2 classes or more, found '
-            f'{len(found)} videos of {classes}'
-        )
-    splits: dict[str, list[tuple[str, int]]] = {}
-    for path, split, name in found:
-        splits.setdefault(split, []).append((path, classes.index(name)))
-    notes = [
-        f'split {split} has no video of {missing}'
-        for split, videos in splits.items()
-        if (
-            missing := [
-                name
-                for label, name in enumerate(classes)
-                if label not in {told for _, told in videos}
-            ]
-        )
+    videos = read_by_class(root, VIDEO_SUFFIXES, 'videos')
+    paths = [
+        root / path for some in videos.splits.values() for path, _ in some
     ]
-    frames = min(frame_count(root / path) for path, *_ in found)
-    return Videos(splits, classes, frames, notes)
+    return videos, min(map(_frames, paths))
+
+
+def _frames(path: Path) -> int:
+    count = frame_count(path)
+    if count > 1:
+        return count
+    # Some headers tell no number, and what is no video tells none either.
+    try:
+        return sum(1 for _ in frames_of(path))
+    except ValueError as error:
+        raise ValueError(f'{path} can not be read: {error}') from error

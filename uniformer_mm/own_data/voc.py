@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
-from uniformer_mm.own_data.contents import (
-    PICTURES,
-    Contents,
-    Picture,
-    Thing,
-    files_below,
-    picture_size,
-    split_of,
-)
+from uniformer_mm.own_data.contents import Contents, Picture, Thing
+from uniformer_mm.own_data.files import PICTURES, files_below, picture_size
+from uniformer_mm.own_data.places import Places
+from uniformer_mm.own_data.splits import image_sets, split_of
 
 __all__ = ['find_voc', 'read_voc']
 
@@ -43,19 +37,17 @@ def read_voc(root: Path, files: list[str]) -> Contents:
         ValueError: Something in a file is wrong, which is named.
     """
     contents = Contents('Pascal VOC xml', {}, [])
-    pictures = {
-        path.rpartition('/')[2].rpartition('.')[0]: path
-        for path in files_below(root, PICTURES)
-    }
-    splits = _image_sets(root)
-    names: Counter[str] = Counter()
+    places = Places(files_below(root, PICTURES))
+    splits, contents.notes = image_sets(root)
+    names: set[str] = set()
     lost, other_size = [], []
     for file in files:
-        stem = file.rpartition('/')[2].rpartition('.')[0]
+        folder, _, name = file.rpartition('/')
         tree = _parse(root / file)
-        told = Path(tree.findtext('filename') or '').stem
-        path = pictures.get(stem) or pictures.get(told)
-        if path is None:
+        told = (tree.findtext('filename') or '').strip()
+        where = split_of(folder)
+        path = places.beside(file, where) or places.named(told, where)
+        if not path:
             lost.append(file)
             continue
         picture = Picture(path, *picture_size(root / path))
@@ -65,22 +57,18 @@ def read_voc(root: Path, files: list[str]) -> Contents:
         )
         if size not in ((0, 0), (picture.width, picture.height)):
             other_size.append(file)
-        for one in tree.iter('object'):
-            thing = _thing(one, picture, f'{root / file}')
-            names[thing.name] += 1
-            picture.things.append(thing)
-        folder = file.rpartition('/')[0]
-        split = splits.get(stem, 'all' if splits else split_of(folder))
-        contents.splits.setdefault(split, []).append(picture)
+        picture.things = [
+            _thing(one, picture, f'{root / file}')
+            for one in tree.iter('object')
+        ]
+        names.update(thing.name for thing in picture.things)
+        split = splits.get(name.removesuffix('.xml'), 'all')
+        contents.splits.setdefault(split if splits else where, []).append(
+            picture
+        )
     contents.classes = sorted(names)
     _note(contents, lost, 'have no picture, and are left out')
     _note(contents, other_size, 'tell another size than their picture has')
-    folded = Counter(name.lower() for name in names)
-    twice = [name for name in names if folded[name.lower()] > 1]
-    if twice:
-        contents.notes.append(
-            f'classes that differ in case alone are several: {sorted(twice)}'
-        )
     if splits and 'all' in contents.splits:
         count = len(contents.splits.pop('all'))
         contents.notes.append(f'{count} pictures are in no ImageSets file')
@@ -113,20 +101,6 @@ def _thing(one: ElementTree.Element, picture: Picture, file: str) -> Thing:
     right = min(right, picture.width)
     bottom = min(bottom, picture.height)
     return Thing(name, [left, top, right - left, bottom - top])
-
-
-def _image_sets(root: Path) -> dict[str, str]:
-    """Stem -> split, of the lists below a folder ImageSets."""
-    found: dict[str, str] = {}
-    for name in files_below(root, ['.txt']):
-        path = Path(name)
-        split = split_of(path.name)
-        if 'ImageSets' in path.parts and split != 'all':
-            text = (root / name).read_text(encoding='utf-8')
-            for line in text.splitlines():
-                if line.strip():
-                    found.setdefault(line.split()[0], split)
-    return found
 
 
 def _note(contents: Contents, files: list[str], what: str) -> None:

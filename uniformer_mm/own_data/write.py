@@ -46,7 +46,8 @@ def write_config(
     config, ``OUT_data`` for ``OUT.py``. An error leaves nothing.
 
     Args:
-        task: 'detection', 'segmentation', 'pose' or 'action'.
+        task: 'detection', 'segmentation', 'pose', 'action' or
+            'classification'.
         root: The folder, with all below it.
         out: The config, ending in .py.
         val_share: Part of the samples that validates, where the folder has

@@ -9,15 +9,14 @@ from typing import Any
 
 import yaml
 
-from uniformer_mm.own_data.contents import (
+from uniformer_mm.own_data.contents import Contents, Picture, Thing
+from uniformer_mm.own_data.files import (
     PICTURES,
-    Contents,
-    Picture,
-    Thing,
     files_below,
     picture_size,
-    split_of,
+    read_text,
 )
+from uniformer_mm.own_data.splits import split_of
 
 __all__ = ['find_yolo', 'read_yolo']
 
@@ -54,8 +53,8 @@ def read_yolo(root: Path, found: Mapping[str, str]) -> Contents:
     for name, labels in found.items():
         picture = Picture(name, *picture_size(root / name))
         if labels:
-            text = (root / labels).read_text(encoding='utf-8')
-            for number, line in enumerate(text.splitlines(), 1):
+            lines = read_text(root / labels).splitlines()
+            for number, line in enumerate(lines, 1):
                 if line.strip():
                     at = f'{root / labels}: line {number}'
                     picture.things.append(_thing(line, picture, classes, at))
@@ -66,29 +65,61 @@ def read_yolo(root: Path, found: Mapping[str, str]) -> Contents:
         contents.notes.append(
             f'{bare} pictures have no label file, and so no objects'
         )
+    lost = sorted(_label_files(root) - set(found.values()))
+    if lost:
+        contents.notes.append(
+            f'{len(lost)} label files have no picture, such as {lost[0]}'
+        )
     return contents
+
+
+def _label_files(root: Path) -> set[str]:
+    """Text files in folders of labels: elsewhere they may be anything."""
+    texts = files_below(root, ['.txt'])
+    return {
+        name
+        for name in texts
+        if '/labels/' in f'/{name}' and name.rpartition('/')[2] not in NAMES
+    }
 
 
 def _class_names(root: Path) -> list[str]:
     for name in files_below(root, ['.yaml', '.yml']):
         try:
-            told = yaml.safe_load((root / name).read_text(encoding='utf-8'))
+            told = yaml.safe_load(read_text(root / name))
         except yaml.YAMLError as error:
             raise ValueError(f'{root / name} is no YAML: {error}') from error
-        names = told.get('names') if isinstance(told, Mapping) else None
+        if not isinstance(told, Mapping):
+            continue
+        if 'kpt_shape' in told:
+            raise ValueError(
+                f'{root / name} is of keypoints (kpt_shape), whose lines '
+                'are not read: give boxes or polygons, or json of COCO with '
+                'keypoints to `init pose`'
+            )
+        names = told.get('names')
         if isinstance(names, Mapping):
-            if sorted(names) != list(range(len(names))):
+            if set(names) != set(range(len(names))):
                 raise ValueError(
                     f'{root / name}: names must be numbered from 0, got '
-                    f'{sorted(names)}'
+                    f'{list(names)}'
                 )
             names = [names[i] for i in range(len(names))]
-        if names:
-            return list(map(str, names))
+        if not names:
+            continue
+        # YAML reads yes and no as True and False.
+        if not isinstance(names, list) or any(
+            type(one) not in (str, int) for one in names
+        ):
+            raise ValueError(
+                f'{root / name}: names must be a list of texts (in quotes '
+                f'where YAML has another meaning), got {names!r}'
+            )
+        return [str(one).strip() for one in names]
     for path in files_below(root, ['.txt', '.names']):
         if path.rpartition('/')[2] in NAMES:
-            text = (root / path).read_text(encoding='utf-8')
-            return [line.strip() for line in text.splitlines() if line.strip()]
+            lines = read_text(root / path).splitlines()
+            return [line.strip() for line in lines if line.strip()]
     raise ValueError(
         f'{root} has labels of YOLO and no names of classes: add data.yaml '
         "with 'names: [...]', or classes.txt with a name per line"
@@ -103,7 +134,7 @@ def _thing(
         label, *numbers = map(float, line.split())
     except ValueError:
         raise ValueError(f'{at}: not all are numbers: {line!r}') from None
-    if label != int(label) or not 0 <= label < len(classes):
+    if label not in range(len(classes)):
         raise ValueError(
             f'{at}: class {label:g}, and there are {len(classes)}: {classes}'
         )

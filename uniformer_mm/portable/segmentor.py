@@ -6,15 +6,17 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from uniformer_mm.checks import check_choice, check_count, check_ints
 from uniformer_mm.models import ArchSpec, UniFormer, UniFormerLight
 from uniformer_mm.models.specs import is_light
-from uniformer_mm.portable.ade20k import ADE20K_NAMES, ADE20K_PALETTE
+from uniformer_mm.portable.classes import (
+    best_classes,
+    class_colours,
+    class_names,
+)
 from uniformer_mm.portable.heads import FPN, FPNHead, UPerHead, enlarge
 from uniformer_mm.portable.pictures import Array, as_rgb, rescaled
 from uniformer_mm.portable.resample import resize
@@ -26,8 +28,6 @@ CHANNEL_ORDERS = ('rgb', 'swapped')
 # Of the pixels of ImageNet, 0-255, R, G, B: what all were trained with.
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
-# Classes of which logits are held in the size of a picture at a time.
-TOGETHER = 16
 
 
 class Segmentor(nn.Module):
@@ -104,8 +104,8 @@ class Segmentor(nn.Module):
             )
         self.head = head
         self.num_classes = num_classes
-        self.names = _names(names, num_classes)
-        self.palette = _palette(palette, num_classes)
+        self.names = class_names(names, num_classes)
+        self.palette = class_colours(palette, num_classes)
         self.scale = (max(scale), min(scale))
         self.channel_order = channel_order
 
@@ -183,23 +183,7 @@ class Segmentor(nn.Module):
             )
         picture = as_rgb(picture)
         logits = self(self.prepare(picture))
-        # One class after another would be slow, all at once large.
-        best: Tensor | None = None
-        label_map = torch.zeros((), dtype=torch.int64, device=logits.device)
-        for first, part in enumerate(logits[0].split(TOGETHER)):
-            part = F.interpolate(
-                part[None],
-                picture.shape[:2],
-                mode='bilinear',
-                align_corners=False,
-            )
-            values, ids = part[0].max(0)
-            ids = ids + first * TOGETHER
-            if best is None:
-                best, label_map = values, ids
-            else:
-                label_map = torch.where(values > best, ids, label_map)
-                best = torch.maximum(values, best)
+        label_map = best_classes(logits, picture.shape[:2])
         return label_map.cpu().numpy()
 
     def prepare(self, picture: Array) -> Tensor:
@@ -252,33 +236,3 @@ class Segmentor(nn.Module):
                 'palette=, (num_classes, 3), 0-255'
             )
         return self.palette[label_map]
-
-
-def _names(names: Sequence[str] | None, num_classes: int) -> tuple[str, ...]:
-    if names is None:
-        if num_classes == len(ADE20K_NAMES):
-            return ADE20K_NAMES
-        return tuple(map(str, range(num_classes)))
-    if isinstance(names, str) or not all(isinstance(n, str) for n in names):
-        raise TypeError(f'names must be a list of names, got {names!r:.80}')
-    if len(names) != num_classes:
-        raise ValueError(
-            f'names must be {num_classes}, one per class, got {len(names)}'
-        )
-    return tuple(names)
-
-
-def _palette(palette: Any, num_classes: int) -> Array | None:
-    if palette is None:
-        return ADE20K_PALETTE if num_classes == len(ADE20K_PALETTE) else None
-    colours = np.asarray(palette)
-    if (
-        colours.shape != (num_classes, 3)
-        or colours.dtype.kind not in 'iu'
-        or not ((colours >= 0) & (colours <= 255)).all()
-    ):
-        raise ValueError(
-            f'palette must be ({num_classes}, 3) ints from 0 to 255, got '
-            f'{colours.shape} of {colours.dtype}'
-        )
-    return colours.astype(np.uint8)

@@ -130,7 +130,7 @@ class _Finder:
         self.clips = clips
         self.base: Path | None = None
         self._names: set[str] = set()
-        self._paths: set[Path] = set()
+        self._paths: set[str] = set()
 
     def each(self, inputs: Iterable[Any]) -> Iterator[Source]:
         for index, value in enumerate(inputs):
@@ -144,8 +144,15 @@ class _Finder:
 
     def _of_text(self, text: str) -> Iterator[Source]:
         path = Path(text).expanduser()
-        if text.lower().startswith(('http://', 'https://')):
-            yield Source(self._unique(_name_of_url(text)), 'url', text)
+        if not text:  # it would be the working folder
+            yield self._none('(empty)', 'an input must not be empty')
+        elif text.lower().startswith(('http://', 'https://')):
+            try:
+                name = _name_of_url(text)
+            except ValueError as error:
+                yield self._none(text, f'it is no URL: {error}')
+                return
+            yield Source(self._unique(name), 'url', text)
         elif path.is_dir():
             yield from self._of_folder(path)
         elif path.is_file():
@@ -169,13 +176,19 @@ class _Finder:
         files = sorted(
             path
             for path in folder.rglob('*')
-            if not any(
+            # Not pipes, which would be waited for; but links to nowhere.
+            if (path.is_file() or path.is_dir() or path.is_symlink())
+            and not any(
                 part.startswith('.') for part in path.relative_to(folder).parts
             )
         )
         known = (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES)
         wanted = VIDEO_SUFFIXES if self.clips else known
-        found = [path for path in files if path.suffix.lower() in wanted]
+        found = [
+            path
+            for path in files
+            if path.suffix.lower() in wanted and not path.is_dir()
+        ]
         if self.clips and not found:
             parts = [folder, *(path for path in files if path.is_dir())]
             clips = [path for path in parts if frames_in(path)]
@@ -191,7 +204,7 @@ class _Finder:
 
     def _of_files(self, paths: Iterable[Path]) -> Iterator[Source]:
         for path in paths:
-            real = path.resolve()
+            real = os.path.realpath(path)  # of a loop of links too
             if real in self._paths:  # given twice, as by a folder and a glob
                 continue
             self._paths.add(real)
@@ -241,6 +254,8 @@ def _common_folder(inputs: Sequence[Any]) -> Path | None:
     folders = []
     for value in inputs:
         if not isinstance(value, (str, os.PathLike)):
+            continue
+        if not os.fspath(value) or '://' in os.fspath(value):
             continue
         path = Path(os.path.abspath(Path(value).expanduser()))
         if path.is_dir():

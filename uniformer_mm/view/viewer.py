@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from uniformer_mm.checks import check_choice, check_int
+from uniformer_mm.checks import check_choice
 from uniformer_mm.models.uniformer_light import UniFormerLight
 from uniformer_mm.predict.items import Item, open_clips, open_pictures
-from uniformer_mm.predict.pictures import Array
 from uniformer_mm.predict.predictor import Predictor
 from uniformer_mm.predict.sources import find_sources
 from uniformer_mm.view.attention import attention_map
@@ -24,8 +23,15 @@ from uniformer_mm.view.blocks import (
 )
 from uniformer_mm.view.cam import METHODS, activation_maps
 from uniformer_mm.view.features import components, strength
-from uniformer_mm.view.panels import Panel, enlarge, mark, overlay
-from uniformer_mm.view.recorded import Call, outputs_of, record
+from uniformer_mm.view.panels import Panel, enlarge, overlay
+from uniformer_mm.view.places import (
+    Place,
+    kind_of,
+    marked,
+    place_of,
+    token_of,
+)
+from uniformer_mm.view.recorded import outputs_of, record
 from uniformer_mm.view.rollout import rollout
 from uniformer_mm.view.seen import Box, Point, Seen, see
 from uniformer_mm.view.targets import NothingFoundError, target_of
@@ -128,10 +134,12 @@ class Viewer:
         where = self._where(seen, point, frame)
         panels = [self._input(seen, where)]
         for name, call in calls.items():
-            token = None if where is None else _token(call, name, seen, where)
+            token = (
+                None if where is None else token_of(call, name, seen, where)
+            )
             found = attention_map(call, token)
             stride = stride_of(name)
-            dim, note = None, _kind(call)
+            dim, note = None, kind_of(call)
             if found.kept is not None:
                 dim = enlarge(found.kept.float(), stride, seen.frames)
                 kept = int(found.kept.sum())
@@ -143,7 +151,7 @@ class Viewer:
                 shown = overlay(seen.frames, values, dim=dim)
                 head = f' head {i}' if heads else ''
                 panels.append(
-                    Panel(f'{name}{head} {note}', _marked(shown, where))
+                    Panel(f'{name}{head} {note}', marked(shown, where))
                 )
         return panels
 
@@ -174,11 +182,13 @@ class Viewer:
         panels = [self._input(seen, where)]
         for name in choose(blocks or names[-1:], known):
             call = calls[name]
-            token = None if where is None else _token(call, name, seen, where)
+            token = (
+                None if where is None else token_of(call, name, seen, where)
+            )
             before = names[: names.index(name) + 1]
             found = rollout([calls[n] for n in before], token)
             values = enlarge(found, stride_of(names[0]), seen.frames)
-            shown = _marked(overlay(seen.frames, values), where)
+            shown = marked(overlay(seen.frames, values), where)
             panels.append(Panel(f'rollout to {name}', shown))
         return panels
 
@@ -234,40 +244,11 @@ class Viewer:
 
     def _where(
         self, seen: Seen, point: Point | None, frame: int | None
-    ) -> tuple[float, float, int] | None:
-        """Return x, y and frame in ``seen.frames``, None for class tokens."""
-        count, height, width, _ = seen.frames.shape
-        if frame is None:
-            frame = count // 2
-        check_int('frame', frame, 0, count - 1)
-        if point is not None:
-            return (*seen.place(point), frame)
-        if isinstance(self.backbone, UniFormerLight):
-            return None
-        return width / 2, height / 2, frame
+    ) -> Place | None:
+        """The place, or None for class tokens."""
+        place = place_of(seen, point, frame)
+        light = isinstance(self.backbone, UniFormerLight)
+        return None if light and point is None else place
 
-    def _input(
-        self, seen: Seen, where: tuple[float, float, int] | None
-    ) -> Panel:
-        return Panel('input', _marked(seen.frames, where))
-
-
-def _marked(frames: Array, where: tuple[float, float, int] | None) -> Array:
-    return frames if where is None else mark(frames, *where)
-
-
-def _token(
-    call: Call, name: str, seen: Seen, where: tuple[float, float, int]
-) -> int:
-    """Return the index of the token of a place in a block's map."""
-    x, y, frame = where
-    *times, rows, columns = call.shape
-    row = min(int(y) // stride_of(name), rows - 1)
-    column = min(int(x) // stride_of(name), columns - 1)
-    time = frame * times[0] // len(seen.frames) if times else 0
-    return (time * rows + row) * columns + column
-
-
-def _kind(call: Call) -> str:
-    size = call.block.window_size
-    return 'global' if size is None else f'window {size}'
+    def _input(self, seen: Seen, where: Place | None) -> Panel:
+        return Panel('input', marked(seen.frames, where))
