@@ -37,6 +37,7 @@ from benchmarks.modes import Models
 from benchmarks.operations import Operation, fused, trace
 from benchmarks.table import write_csv
 from tools.generated import markdown_table, write
+from uniformer_mm import UniFormer, deploy
 from uniformer_mm.fast import plain
 
 __all__ = ['lower_bound', 'main', 'predicted', 'section']
@@ -75,6 +76,32 @@ def _call(case: Case, form: str) -> Callable[[], Any]:
     return run
 
 
+def overhead(form: str, direction: str, rounds: int = 20) -> float:
+    """Return what an operation costs in a model besides its work, seconds.
+
+    Python, modules and checks: of a model that is as deep as S and has hardly
+    anything to compute.
+    """
+    arch = {'depths': (3, 4, 8, 3), 'embed_dims': (16,) * 4, 'head_dim': 16}
+    model = UniFormer(arch).train(direction == 'training')
+    if form == 'deployed':
+        deploy(model)
+    x = torch.rand(1, 3, 32, 32)
+
+    def run() -> None:
+        with (
+            plain(form == 'plain'),
+            torch.set_grad_enabled(direction == 'training'),
+        ):
+            total = sum(y.mean() for y in model(x))
+        if isinstance(total, torch.Tensor) and total.requires_grad:
+            total.backward()  # type: ignore[no-untyped-call]
+
+    run()
+    (seconds,) = measured([run], rounds)
+    return seconds / len(trace(run))
+
+
 def predicted(work: Sequence[Operation], machine: Machine) -> float:
     """Return the seconds of operations one after the other."""
     return sum(machine.seconds(operation)[0] for operation in work)
@@ -111,6 +138,10 @@ def shares(
     return [(name, taken / total) for name, taken in times.most_common()]
 
 
+def _percent(share: tuple[str, float]) -> str:
+    return f'{share[0]} {share[1]:.0%}'
+
+
 def measured(calls: Sequence[Callable[[], Any]], rounds: int) -> list[float]:
     """Return the median seconds of each call, of this process, in turns."""
     clock = time.process_time
@@ -127,7 +158,7 @@ def measured(calls: Sequence[Callable[[], Any]], rounds: int) -> list[float]:
 
 CHECK_COLUMNS = (
     *('model', 'batch', 'shape', 'pass', 'form', 'operations', 'gflops', 'mb'),
-    *('measured_s', 'predicted_s', 'binds', 'first', 'second'),
+    *('measured_s', 'predicted_s', 'overhead_s', 'binds', 'first', 'second'),
 )
 
 
@@ -144,7 +175,8 @@ def check(machine: Machine, rounds: int) -> Iterator[tuple[Any, ...]]:
         times = measured(list(calls.values()), rounds)
         for (form, call), taken in zip(calls.items(), times, strict=True):
             work = trace(call)
-            kinds = [f'{k} {s:.0%}' for k, s in shares(work, machine, 'kind')]
+            here = replace(machine, overhead_s=overhead(form, case.direction))
+            kinds = list(map(_percent, shares(work, here, 'kind')))
             yield (
                 *(case.model, case.batch, case.shape_name, case.direction),
                 form,
@@ -152,8 +184,9 @@ def check(machine: Machine, rounds: int) -> Iterator[tuple[Any, ...]]:
                 sum(each.flops for each in work) / 1e9,
                 sum(each.bytes for each in work) / 1e6,
                 taken,
-                predicted(work, machine),
-                shares(work, machine, 'binds')[0][0],
+                predicted(work, here),
+                here.overhead_s * len(work),
+                _percent(shares(work, here, 'binds')[0]),
                 *kinds[:2],
             )
 
@@ -211,9 +244,9 @@ def section() -> str:
     within = sum(abs(error) <= 0.2 for error in errors)
     return '\n\n'.join(
         [
-            f'{machine.name}, float32; {within} of {len(errors)} predictions '
-            f'are within 20 %, the median error is '
-            f'{median(map(abs, errors)):.0%}:',
+            f'{machine.name}, float32, times of the process on a machine in '
+            f'use; {within} of {len(errors)} predictions are within 20 %, the '
+            f'median error is {median(map(abs, errors)):.0%}:',
             markdown_table(list(map(_checked_line, checked))),
             _ceilings(machine),
             'Cards, in bf16, from their data sheets:',
@@ -234,7 +267,9 @@ def _checked_line(row: dict[str, str]) -> dict[str, str]:
         'measured (ms)': f'{taken * 1e3:.4g}',
         'predicted (ms)': f'{guess * 1e3:.4g}',
         'error': f'{guess / taken - 1:+.0%}',
-        'where': f'{row["first"]}, {row["second"]}',
+        'overhead (ms)': f'{float(row["overhead_s"]) * 1e3:.1f}',
+        'bound by': row['binds'],
+        'spent in': f'{row["first"]}, {row["second"]}',
     }
 
 
@@ -259,40 +294,54 @@ def _ceilings(machine: Machine) -> str:
 
 
 def _card_line(row: dict[str, str]) -> dict[str, str]:
-    times = {name: float(row[f'{name}_s']) * 1e3 for name in TIMES}
-    eager = max(times['eager'], times['launches'])
+    bound, eager, compiled = (
+        float(row[f'{name}_s']) for name in ('bound', 'eager', 'compiled')
+    )
+    launches = _launches(row)
+    cells = {
+        'eager (ms)': max(eager, launches['eager']),
+        'its kernels (ms)': eager,
+        'compiled (ms)': max(compiled, launches['compiled']),
+        'its fused kernels (ms)': compiled,
+        'bound (ms)': bound,
+    }
     return {
         'card': row['gpu'],
         **_case_cells(row),
         'launches': row['launches'],
-        'bound (ms)': f'{times["bound"]:.3g}',
-        'eager (ms)': f'{eager:.3g}',
-        'its kernels (ms)': f'{times["eager"]:.3g}',
-        'its launches (ms)': f'{times["launches"]:.3g}',
-        'compiled (ms)': f'{times["compiled"]:.3g}',
-        'kernels': row['kernels'],
+        'when compiled': row['kernels'],
+        **{name: f'{seconds * 1e3:.3g}' for name, seconds in cells.items()},
     }
 
 
-TIMES = ('bound', 'eager', 'compiled', 'launches')
+def _launches(row: dict[str, str]) -> dict[str, float]:
+    """Return the seconds of all launches, one after the other."""
+    eager = float(row['launches_s'])
+    each = eager / int(row['launches'])
+    return {'eager': eager, 'compiled': each * int(row['kernels'])}
 
 
 def _next_factor(row: dict[str, str]) -> str:
     """Say what makes this case faster, the largest factor first."""
-    bound, eager, compiled, launches = (
-        float(row[f'{name}_s']) for name in TIMES
+    bound, eager, compiled = (
+        float(row[f'{name}_s']) for name in ('bound', 'eager', 'compiled')
     )
     steps = {
-        'fewer launches (CUDA graphs)': max(launches, eager) / eager,
-        'fused kernels (compiled)': eager / compiled,
-        f'less traffic than that, most of all in {row["binds"]}': (
+        'CUDA graphs, which spare launches': (
+            max(eager, _launches(row)['eager']) / eager
+        ),
+        'fusing (compiling)': eager / compiled,
+        f'what fused kernels still move, most of it in {row["binds"]}': (
             compiled / bound
         ),
     }
     ordered = sorted(steps, key=lambda name: -steps[name])
     told = ', '.join(f'{steps[name]:.1f} by {name}' for name in ordered)
     cells = _case_cells(row)
-    return f'{row["gpu"]}, {cells["input"]}, {cells["pass"]}: {told}.'
+    return (
+        f'{row["gpu"]}, {row["model"]}, {cells["input"]}, {cells["pass"]}: '
+        f'{told}.'
+    )
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -52,17 +52,23 @@ def test_tokens(
     assert_close(gradients(got, *of), gradients(expected, *of))
 
 
-@pytest.mark.parametrize('ndim', [2, 3])
-def test_maps(ndim: int) -> None:
+@pytest.mark.parametrize(('ndim', 'calls'), [(2, 1), (3, 0)])
+def test_maps(ndim: int, calls: int) -> None:
     layer = pointwise(ndim, 8, 16)
     x = torch.randn(2, *(3, 5, 7)[-ndim:], 8).movedim(-1, 1)
     x.requires_grad_()
     of = (x, layer.weight, layer.bias)
     got, expected = call(layer, x), layer(x)
-    assert operations(lambda: call(layer, x))[MULTIPLY] == 1
-    assert got.movedim(1, -1).is_contiguous()
+    assert operations(lambda: call(layer, x))[MULTIPLY] == calls
+    assert got.stride() == expected.stride()
     assert_close(got, expected)
     assert_close(gradients(got, *of), gradients(expected, *of))
+
+
+def test_what_comes_out_may_be_written_over() -> None:
+    layer, x = nn.Linear(8, 16), torch.randn(2, 3, 8, requires_grad=True)
+    got, expected = F.relu_(call(layer, x)), F.relu(layer(x))
+    assert_close(gradients(got, x), gradients(expected, x))
 
 
 def test_only_what_is_wanted_is_computed() -> None:

@@ -42,13 +42,17 @@ def tokens(layer: nn.Linear, x: Tensor) -> Any:
     return product(x, layer.weight, layer.bias)
 
 
-@fast_layer(nn.Conv2d, nn.Conv3d, grad=True)
+@fast_layer(nn.Conv2d, grad=True)
 def maps(layer: Any, x: Tensor) -> Any:
-    """A convolution of kernel 1: (N, C, ...) -> (N, out, ...)."""
+    """A convolution of kernel 1: (N, C, H, W) -> (N, out, H, W).
+
+    Not of videos: torch leaves some of these in another order in memory, which
+    the random masks of a dropout follow.
+    """
     if x.ndim == layer.weight.ndim and linear.multiplies(layer):
-        y = x.movedim(1, -1)  # (N, C, ...) -> (N, ..., C)
+        y = x.movedim(1, -1)  # (N, C, H, W) -> (N, H, W, C)
         if y.is_contiguous() and pays(layer, y):
-            # (out, C, 1, ...) -> (out, C); (N, ..., out) -> (N, out, ...)
+            # (out, C, 1, 1) -> (out, C); (N, H, W, out) -> (N, out, H, W)
             weight = layer.weight.flatten(1)
             return product(y, weight, layer.bias).movedim(-1, 1)
     return NotImplemented
@@ -67,8 +71,10 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     Returns:
         Tensor: (..., out).
     """
-    y: Tensor = _Product.apply(x, weight, bias)  # type: ignore[no-untyped-call]
-    return y
+    rows = x.flatten(0, -2)  # (..., C) -> (L, C)
+    y: Tensor = _Product.apply(rows, weight, bias)  # type: ignore[no-untyped-call]
+    # Layers may write over this: a view, but not one made inside.
+    return y.view(*x.shape[:-1], len(weight))
 
 
 class _Product(Function):
@@ -86,30 +92,26 @@ class _Product(Function):
     def backward(ctx: Any, grad: Tensor) -> Any:
         x, weight = ctx.saved_tensors
         of_x = of_weight = of_bias = None
-        # (..., C) -> (L, C)
-        rows, grads = x.flatten(0, -2), grad.flatten(0, -2)
         # The forward pass was not cast, wherever the backward pass is called.
         with torch.autocast('cpu', enabled=False):
             # oneDNN's operation has no gradient itself.
             by_onednn = not torch.is_grad_enabled()
             if ctx.needs_input_grad[0]:
                 multiply = _multiply if by_onednn else _differentiable
-                of_x = multiply(grads, weight.mT).view_as(x)
+                of_x = multiply(grad, weight.mT)
             if ctx.needs_input_grad[1]:
                 by_onednn = by_onednn and weight.numel() >= LEAST_WEIGHTS
                 multiply = _multiply if by_onednn else _differentiable
-                of_weight = multiply(grads.mT, rows.mT)
+                of_weight = multiply(grad.mT, x.mT)
             if ctx.needs_input_grad[2]:
-                of_bias = grads.sum(0)
+                of_bias = grad.sum(0)
         return of_x, of_weight, of_bias
 
 
 def _multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """(..., C), (out, C) -> (..., out)."""
+    """(L, C), (out, C) -> (L, out)."""
     x, weight = x.contiguous(), weight.detach().contiguous()
-    packed = torch.ops.mkldnn._reorder_linear_weight(
-        weight, x.shape[:-1].numel()
-    )
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight, len(x))
     y: Tensor = torch.ops.mkldnn._linear_pointwise(
         x, packed, bias, 'none', [], ''
     )
