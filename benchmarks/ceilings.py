@@ -139,7 +139,7 @@ def measure(rounds: int = 9) -> Machine:
         for kind, work, call in _calls():
             rate = work / max(_time(call, rounds) - overhead_s, 1e-9)
             rates.setdefault(kind, []).append((float(work), rate))
-    name = f'{device_name(torch.device("cpu"))}, {threads} threads'
+    name = f'{device_name(torch.device("cpu"))}, threads: {threads}'
     return Machine(name, rates, overhead_s)
 
 
@@ -224,10 +224,12 @@ def _packed(x: Tensor, w: Tensor, b: Tensor, flops: int) -> Iterator[Any]:
     except (AttributeError, RuntimeError):
         return  # no oneDNN in this torch
     multiply = torch.ops.mkldnn._linear_pointwise
-    args = (x, packed, b, 'none', [], '')
-    yield 'packed product', flops, partial(multiply, *args)
-    args = (x, packed, b, 'gelu', [], 'none')
-    yield 'packed product, gelu', flops, partial(multiply, *args)
+    then: Any
+    for kind, then in (
+        ('packed product', ('none', [], '')),
+        ('packed product, gelu', ('gelu', [], 'none')),
+    ):
+        yield kind, flops, partial(multiply, x, packed, b, *then)
     yield 'packing', 2 * w.nbytes, partial(pack, w, len(x))
 
 
@@ -266,7 +268,7 @@ def _attention(
     yield 'attention', 2 * product, partial(attend, q, k, v)
     with torch.enable_grad():
         leaves = [x.detach().requires_grad_() for x in (q, k, v)]
-        y = attend(*leaves)
+        y = attend(leaves[0], leaves[1], leaves[2])
     grad = torch.rand(y.shape)
     backward = partial(torch.autograd.grad, y, leaves, grad, True)
     yield 'attention gradient', 5 * product, backward

@@ -102,7 +102,7 @@ def section() -> str:
             line[form] = f'{most:.1g}'
     return '\n\n'.join(
         [
-            f'{first["machine"]}, {first["threads"]} threads, torch '
+            f'{first["machine"]}, threads: {first["threads"]}, torch '
             f'{first["torch"]}; times of the process, on a machine in use:',
             markdown_table(list(map(_line, timed))),
             'Largest error over the largest value, the worst output of each '

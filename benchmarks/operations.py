@@ -198,13 +198,14 @@ class _Recorder(TorchDispatchMode):
         return out
 
     def _sizes(self, tensors: Iterable[Tensor]) -> dict[int, int]:
+        """Return the bytes of each value; of parts of one, all that differ."""
         sizes: dict[int, int] = {}
-        for x in tensors:
+        for x in {_part(x): x for x in tensors}.values():
             if (address := _address(x)) not in self._values:
                 self._count += 1
                 self._values[address] = self._count
             value = self._values[address]
-            sizes[value] = max(_bytes(x), sizes.get(value, 0))
+            sizes[value] = sizes.get(value, 0) + _bytes(x)
         return sizes
 
 
@@ -216,6 +217,12 @@ def _address(x: Tensor) -> int:
     if x.layout is torch.strided:
         return x.untyped_storage().data_ptr()
     return id(x)  # packed by oneDNN
+
+
+def _part(x: Tensor) -> tuple[Any, ...]:
+    if x.layout is not torch.strided:
+        return (id(x),)
+    return _address(x), x.storage_offset(), x.shape, x.stride()
 
 
 def _bytes(x: Tensor) -> int:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import csv
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -130,12 +129,14 @@ def shares(
     work: Sequence[Operation], machine: Machine, of: str
 ) -> list[tuple[str, float]]:
     """Return shares of the time by 'kind' or what 'binds', in order."""
-    times: Counter[str] = Counter()
+    times: dict[str, float] = {}
     for operation in work:
         seconds, binds = machine.seconds(operation)
-        times[operation.kind if of == 'kind' else binds] += seconds
+        name = operation.kind if of == 'kind' else binds
+        times[name] = times.get(name, 0) + seconds
     total = sum(times.values())
-    return [(name, taken / total) for name, taken in times.most_common()]
+    ordered = sorted(times, key=lambda name: -times[name])
+    return [(name, times[name] / total) for name in ordered]
 
 
 def _percent(share: tuple[str, float]) -> str:

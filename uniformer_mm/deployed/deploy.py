@@ -51,8 +51,8 @@ def deploy(
             deploys a copy. Defaults to True.
         dtype (torch.dtype | None): ``torch.bfloat16`` lets the backbones
             compute in it; they still take float32, and give it to what is
-            around them. Their outputs then are off by some percent of a
-            typical value (docs/speed.md). On a CPU without instructions for
+            around them. Their outputs then are off by some percent of the
+            largest value (docs/speed.md). On a CPU without instructions for
             it they stay as they are, with a warning. None keeps the dtype.
             Defaults to None.
 
@@ -160,7 +160,7 @@ def _cast(backbone: Backbone, dtype: torch.dtype) -> None:
     if device.type == 'cpu' and not has_bf16():
         warnings.warn(
             'this processor has no instructions for bf16 (AVX512-BF16 or '
-            'AMX), with which it would be slower: the model is deployed in '
+            'AMX), without which it is slow: the model is deployed in '
             'the dtype that it has',
             stacklevel=3,
         )

@@ -7,7 +7,7 @@ of some queries at a time are products like others, and fit into a cache.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import torch
@@ -51,10 +51,10 @@ def _in_bf16(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     most = max(1, MOST_SCORES // max(1, length))  # queries at a time
     together = max(1, most // max(1, length))  # heads at a time
     for some, keys, values, out in zip(
-        *(x.split(together) for x in (q, k, v, y)), strict=True
+        *(_split(x, together) for x in (q, k, v, y)), strict=True
     ):
         for part, into in zip(
-            some.split(most, 1), out.split(most, 1), strict=True
+            _split(some, most, 1), _split(out, most, 1), strict=True
         ):
             scores = torch.baddbmm(
                 none, part, keys.mT, beta=0, alpha=dim**-0.5
@@ -69,19 +69,21 @@ def _by_head(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     y = q.new_empty(b, length, heads, dim)
     q = q * dim**-0.5
     pack = torch.ops.mkldnn._reorder_linear_weight
-    for i, j in _places(b, heads):
+    for i, j in product(range(b), range(heads)):
         # A linear layer whose weight are the keys, and one of the values.
         keys = pack(k[i, j].contiguous(), QUERIES)
         values = pack(v[i, j].mT.contiguous(), QUERIES)
-        queries = q[i, j].contiguous().split(QUERIES)
-        for some, out in zip(queries, y[i, :, j].split(QUERIES), strict=True):
+        queries = _split(q[i, j].contiguous(), QUERIES)
+        for some, out in zip(
+            queries, _split(y[i, :, j], QUERIES), strict=True
+        ):
             scores = _multiply(some, keys)
             out.copy_(_multiply(scores.softmax(-1), values))
     return y.flatten(2)
 
 
-def _places(b: int, heads: int) -> Iterator[tuple[int, int]]:
-    return ((i, j) for i in range(b) for j in range(heads))
+def _split(x: Tensor, size: int, dim: int = 0) -> tuple[Tensor, ...]:
+    return x.split(size, dim)  # type: ignore[no-untyped-call]
 
 
 def _multiply(x: Tensor, packed: Tensor) -> Tensor:

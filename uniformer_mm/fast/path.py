@@ -367,15 +367,10 @@ def is_plain_run() -> bool:
 
 def is_hooked(module: nn.Module) -> bool:
     """Whether a call of ``module`` is more than ``forward`` of its class."""
-    # Loops, not `any`: layers are asked in every call, small maps wait for it.
     state = vars(module)
-    for name in HOOKS:
-        if state[name]:
-            return True
-    for name in PATCHES:  # noqa: SIM110
-        if name in state:
-            return True
-    return False
+    return any(name in state for name in PATCHES) or any(
+        state[name] for name in HOOKS
+    )
 
 
 def wanted_of(embed: Any, x: Any) -> Wanted:
@@ -411,16 +406,15 @@ def is_untouched(module: nn.Module, x: Tensor) -> bool:
     """
     if is_hooked(module):
         return False
-    dtype, device = x.dtype, x.device
     for held in (module._parameters, module._buffers):
         for tensor in held.values():
             if tensor is None:
                 continue
             if type(tensor) not in (nn.Parameter, Tensor):
                 return False
-            if tensor.dtype != dtype and tensor.is_floating_point():
+            if tensor.is_floating_point() and tensor.dtype != x.dtype:
                 return False
-            if tensor.device != device:
+            if tensor.device != x.device:
                 return False
     return True
 
