@@ -85,6 +85,7 @@ ALLOWED = {
     'fast': {'fast'},
     'fast.kinds': {'fast.path'},
     'fast.path': set(),
+    'fast.processor': set(),
     'heads': {
         'backbones.init_cfg',
         'checks',

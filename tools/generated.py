@@ -51,7 +51,11 @@ def run(path: Path, tool: str, content: str) -> int:
     """
     parser = argparse.ArgumentParser(prog=f'python -m {tool}')
     parser.add_argument('--check', action='store_true')
-    check = parser.parse_args().check
+    return write(path, tool, content, parser.parse_args().check)
+
+
+def write(path: Path, tool: str, content: str, check: bool) -> int:
+    """Fill the file at ``path``, or with ``check`` compare it; see ``run``."""
     text = filled(path, tool, content)
     stale = text != path.read_text()
     if stale and check:

@@ -175,6 +175,8 @@ def test_other_weights_by_functional_call(kind: str) -> None:
 def test_weights_of_another_type(
     kind: str, dtype: torch.dtype, tolerance: float
 ) -> None:
+    if dtype == torch.bfloat16 and kind.startswith('light'):
+        pytest.skip('rounding changes the order of tokens')
     model, x, _ = given(kind)
     outs, wrong = disagreement(
         lambda: nullcontext(edited(model).to(dtype)),

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests.support.fast_runs import operations
-from uniformer_mm.fast import linear
+from uniformer_mm.fast import linear, products
 from uniformer_mm.fast.path import call
 from uniformer_mm.models.layers import Mlp, pointwise
 
@@ -107,7 +107,10 @@ def test_few_tokens_do_not_pay_for_packing() -> None:
 
 
 @pytest.mark.usefixtures('_any_tokens')
-def test_with_gradients_it_is_torch_s() -> None:
+def test_with_gradients_it_is_torch_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(products, 'mkl_lacks_avx512', lambda: False)
     layer, tokens = nn.Linear(8, 16), torch.randn(5, 8)
     assert operations(lambda: call(layer, tokens))[MULTIPLY] == 0
 

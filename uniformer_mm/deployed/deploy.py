@@ -9,6 +9,7 @@ as they are, and so do batch norms of outputs, which have no layer beside them.
 from __future__ import annotations
 
 import copy
+import warnings
 from collections import Counter
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from uniformer_mm.deployed.blocks import DEPLOYED
 from uniformer_mm.deployed.fold import Folding
 from uniformer_mm.deployed.packed import PACKED
 from uniformer_mm.fast.linear import multiplies
+from uniformer_mm.fast.processor import has_bf16
 from uniformer_mm.models.backbone import Backbone
 from uniformer_mm.models.form import MARK
 
@@ -27,7 +29,9 @@ __all__ = ['deploy']
 Model = TypeVar('Model', bound=nn.Module)
 
 
-def deploy(model: Model, inplace: bool = True) -> Model:
+def deploy(
+    model: Model, inplace: bool = True, *, dtype: torch.dtype | None = None
+) -> Model:
     """Turn the backbones in ``model`` into their deployed form.
 
     The outputs stay the same up to rounding: relative error below 1e-4 in
@@ -45,15 +49,22 @@ def deploy(model: Model, inplace: bool = True) -> Model:
             one: a detector, a ``UniFormerClassifier``. In eval mode.
         inplace (bool): Change ``model`` itself; False leaves it as it is and
             deploys a copy. Defaults to True.
+        dtype (torch.dtype | None): ``torch.bfloat16`` lets the backbones
+            compute in it; they still take float32, and give it to what is
+            around them. Their outputs then are off by some percent of the
+            largest value (docs/speed.md). On a CPU without instructions for
+            it they stay as they are, with a warning. None keeps the dtype.
+            Defaults to None.
 
     Returns:
         nn.Module: The deployed model.
 
     Raises:
         TypeError: ``model`` is not a module.
-        ValueError: It holds no backbone of ours, or one deployed already, or
-            one with layers that can't be folded exactly; all of them are
-            named, and nothing has been changed.
+        ValueError: ``dtype`` is another one. ``model`` holds no backbone of
+            ours, or one deployed already, or one with layers that can't be
+            folded exactly; all of them are named, and nothing has been
+            changed.
         RuntimeError: A backbone in it is in training mode.
 
     Examples:
@@ -64,6 +75,10 @@ def deploy(model: Model, inplace: bool = True) -> Model:
     if not isinstance(model, nn.Module):
         raise TypeError(
             f'model must be a torch.nn.Module, got {type(model).__name__}'
+        )
+    if dtype not in (None, torch.bfloat16):
+        raise ValueError(
+            f'dtype must be torch.bfloat16 or None, got {dtype!r}'
         )
     # Not as tensors of inference mode, which could not leave it.
     with torch.inference_mode(False), torch.no_grad():
@@ -76,6 +91,8 @@ def deploy(model: Model, inplace: bool = True) -> Model:
         for backbone, folding in plan.items():
             folding.write()
             _finish(backbone)
+            if dtype is not None:
+                _cast(backbone, dtype)
     return model
 
 
@@ -136,3 +153,17 @@ def _finish(backbone: Backbone) -> None:
     device = next(backbone.parameters()).device
     backbone.register_buffer(MARK, torch.tensor(True, device=device))
     backbone.requires_grad_(False)
+
+
+def _cast(backbone: Backbone, dtype: torch.dtype) -> None:
+    device = next(backbone.parameters()).device
+    if device.type == 'cpu' and not has_bf16():
+        warnings.warn(
+            'this processor has no instructions for bf16 (AVX512-BF16 or '
+            'AMX), without which it is slow: the model is deployed in '
+            'the dtype that it has',
+            stacklevel=3,
+        )
+        return
+    backbone.to(dtype)
+    backbone.casts = True

@@ -5,11 +5,13 @@ another device is one more file, and one more name in the import below.
 """
 
 from uniformer_mm.fast import (  # noqa: F401
+    attention,
     depthwise,
     gelu,
     graphs,
     linear,
     mlp,
+    products,
     tiles,
     windows,
 )

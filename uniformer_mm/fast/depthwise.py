@@ -34,6 +34,7 @@ def depthwise(layer: Any, x: Tensor) -> Any:
         and x.ndim == layer.weight.ndim  # else a map without a batch
         and x.shape[1] == layer.in_channels  # else torch tells why
         and x.shape[-1] >= kernel // 2
+        and x.dtype == torch.float32
         and onednn_is_on(x)
     ):
         return depthwise_conv(x, layer.weight, layer.bias)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from uniformer_mm.fast.kinds import is_pointwise
 from uniformer_mm.fast.path import fast_layer
+from uniformer_mm.fast.processor import has_bf16
 
 __all__ = ['PACKERS', 'multiplies', 'multiply', 'pack', 'packing_pays']
 
@@ -56,9 +57,15 @@ def multiplies(layer: nn.Module) -> bool:
 
 
 def onednn_is_on(x: Tensor) -> bool:
-    """Whether oneDNN may compute with ``x``, on a CPU, in float32."""
+    """Whether oneDNN may compute with ``x``, on a CPU.
+
+    In float32, and in bf16 where the processor has it.
+    """
     return (
-        x.dtype == torch.float32
+        (
+            x.dtype == torch.float32
+            or (x.dtype == torch.bfloat16 and has_bf16())
+        )
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and bool(torch.backends.mkldnn.enabled)
     )

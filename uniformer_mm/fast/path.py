@@ -43,6 +43,7 @@ __all__ = [
     'graph_form',
     'graph_path',
     'in_float32',
+    'in_weights_dtype',
     'is_hooked',
     'is_named',
     'is_on',
@@ -244,6 +245,24 @@ def in_float32(forward: Function) -> Any:
         with torch.autocast(x.device.type, enabled=False):
             # Not by ``module.forward``, which a derived class calls this from.
             return forward(module, x.to(module.qkv.weight.dtype), *rest)
+
+    return run
+
+
+def in_weights_dtype(forward: Function) -> Any:
+    """Let a forward (module, x) take what its weights are too narrow for.
+
+    Where ``module.casts`` is set, ``x`` is cast to the dtype of the module's
+    parameters, and the maps that come first are given in that of ``x``.
+    """
+
+    @functools.wraps(forward)
+    def run(module: Any, x: Any) -> Any:
+        if not (module.casts and torch.is_tensor(x) and x.is_floating_point()):
+            return forward(module, x)
+        weight = next(module.parameters())
+        maps, state = forward(module, x.to(weight.dtype))
+        return tuple(y.to(x.dtype) for y in maps), state
 
     return run
 

@@ -126,6 +126,7 @@ class Attention(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
         return q, k, v
 
+    @fast_path('attend')
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """3 x (B, heads, L, D) -> (B, L, C)."""
         dropout = self.attn_drop_rate if self.training else 0.0

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from uniformer_mm.checks import check_bool, check_count, check_int, check_rate
-from uniformer_mm.fast.path import wanted_of
+from uniformer_mm.fast.path import in_weights_dtype, wanted_of
 from uniformer_mm.models.arguments import (
     check_input,
     check_ndim,
@@ -229,6 +229,7 @@ class Backbone(TwoForms):
         outs, _ = self.forward_features(x)
         return self.arrange(outs)
 
+    @in_weights_dtype
     def forward_features(self, x: Tensor) -> tuple[tuple[Tensor, ...], Any]:
         """Compute the maps, in channels-last memory, and the last state.
 

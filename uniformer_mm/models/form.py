@@ -20,7 +20,13 @@ class TwoForms(nn.Module):
 
     The forms have different weights under the same names, so weights of one
     are never loaded into the other, strictly or not.
+
+    Attributes:
+        casts (bool): Whether inputs of another dtype than the weights' are
+            taken, and maps given in theirs; ``deploy(dtype=...)`` sets it.
     """
+
+    casts = False
 
     @property
     def deployed(self) -> bool:
