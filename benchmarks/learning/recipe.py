@@ -1,0 +1,263 @@
+"""What is trained, and how: one recipe, of which the backbone is exchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.learning.data import CLASSES, SPLITS
+from benchmarks.learning.precision import Bf16OptimWrapper
+from uniformer_mm.checks import check_choice
+
+__all__ = ['BACKBONES', 'BATCH', 'SIZE', 'Trial', 'config_of']
+
+SIZE = (320, 240)  # width, height of a picture, pixels
+BATCH = 2
+CHANNELS = 64  # of neck and head: most of the time shall be the backbones'
+STRIDES = (8, 16, 32)
+OUT = {'out_indices': (1, 2, 3)}
+# Regularisers are off: the trainings are too short to overfit.
+BACKBONES: Mapping[str, tuple[Mapping[str, Any], tuple[int, ...]]] = {
+    'uniformer-xxs': (
+        {'type': 'uniformer_mm.UniFormerLight', 'arch': 'xxs'},
+        (112, 224, 448),
+    ),
+    'uniformer-s-h14': (
+        {
+            'type': 'uniformer_mm.UniFormer',
+            'arch': 'small',
+            'attention': 'hybrid',
+            'window_size': 14,
+        },
+        (128, 320, 512),
+    ),
+    'resnet-50': ({'type': 'ResNet', 'depth': 50}, (512, 1024, 2048)),
+    'swin-t': (
+        {'type': 'SwinTransformer', 'drop_path_rate': 0.0},
+        (192, 384, 768),
+    ),
+}
+"""Name -> arguments of the backbone, and channels of its maps."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training and its test.
+
+    Args:
+        model (str): A key of ``BACKBONES``.
+        seed (int): Of weights, order and flips.
+        iterations (int): Of ``BATCH`` pictures each, >= 10.
+        lr (float): Peak of AdamW's learning rate.
+        tested (str): 'test', or 'val' to choose settings by.
+
+    Raises:
+        ValueError: An argument breaks its rule.
+    """
+
+    model: str
+    seed: int
+    iterations: int
+    lr: float = 1e-3
+    tested: str = 'test'
+
+    def __post_init__(self) -> None:
+        check_choice('model', self.model, BACKBONES)
+        check_choice('tested', self.tested, SPLITS)
+        if self.iterations < 10:
+            raise ValueError(
+                f'iterations must be >= 10, got {self.iterations}'
+            )
+
+    @property
+    def name(self) -> str:
+        """Of its files."""
+        return f'{self.model}_{self.iterations}_seed{self.seed}'
+
+    @property
+    def command(self) -> str:
+        """What repeats it."""
+        return (
+            f'python -m benchmarks.learning --models {self.model} --seeds '
+            f'{self.seed} --iterations {self.iterations} --lr {self.lr:g} '
+            f'--tested {self.tested}'
+        )
+
+
+def config_of(
+    trial: Trial, annotations: Path, pictures: Path, work_dir: Path
+) -> dict[str, Any]:
+    """Return MMEngine's config of a trial.
+
+    Args:
+        trial: Which one.
+        annotations: Folder of ``write_splits``.
+        pictures: The data's own folder.
+        work_dir: For logs.
+    """
+    warm_up = trial.iterations // 10
+    return {
+        'default_scope': 'mmdet',
+        'runner_type': 'uniformer_mm.DataCheckRunner',
+        'work_dir': str(work_dir),
+        'randomness': {'seed': trial.seed},
+        'model': detector(trial.model),
+        'train_dataloader': {
+            'batch_size': BATCH,
+            'num_workers': 0,
+            'sampler': {'type': 'InfiniteSampler', 'shuffle': True},
+            'dataset': data_set(
+                'train',
+                annotations,
+                pictures,
+                [{'type': 'RandomFlip', 'prob': 0.5}],
+            ),
+        },
+        'test_dataloader': {
+            'batch_size': BATCH,
+            'num_workers': 0,
+            'sampler': {'type': 'DefaultSampler', 'shuffle': False},
+            'dataset': data_set(trial.tested, annotations, pictures, []),
+        },
+        'train_cfg': {
+            'type': 'IterBasedTrainLoop',
+            'max_iters': trial.iterations,
+        },
+        'test_cfg': {'type': 'TestLoop'},
+        'test_evaluator': {
+            'type': 'CocoMetric',
+            'ann_file': str(annotations / f'{trial.tested}.json'),
+            'metric': 'bbox',
+        },
+        'optim_wrapper': {
+            'type': Bf16OptimWrapper.__name__,
+            'optimizer': {
+                'type': 'AdamW',
+                'lr': trial.lr,
+                'weight_decay': 0.05,
+                'fused': True,
+            },
+            'paramwise_cfg': {'norm_decay_mult': 0.0, 'bias_decay_mult': 0.0},
+            'clip_grad': {'max_norm': 10.0},
+        },
+        'param_scheduler': [
+            {
+                'type': 'LinearLR',
+                'start_factor': 0.01,
+                'by_epoch': False,
+                'begin': 0,
+                'end': warm_up,
+            },
+            {
+                'type': 'CosineAnnealingLR',
+                'by_epoch': False,
+                'begin': warm_up,
+                'end': trial.iterations,
+                'eta_min': 0.0,
+            },
+        ],
+        'default_hooks': {
+            'logger': {'type': 'LoggerHook', 'interval': 10},
+            'checkpoint': None,
+        },
+        'log_processor': {'by_epoch': False, 'window_size': 10},
+    }
+
+
+def detector(model: str) -> dict[str, Any]:
+    """Return the config of ATSS with small neck and head on a backbone."""
+    backbone, channels = BACKBONES[model]
+    return {
+        'type': 'ATSS',
+        'data_preprocessor': {
+            'type': 'DetDataPreprocessor',
+            'mean': [123.675, 116.28, 103.53],
+            'std': [58.395, 57.12, 57.375],
+            'bgr_to_rgb': True,
+            'pad_size_divisor': 32,
+        },
+        'backbone': {**backbone, **OUT},
+        'neck': {
+            'type': 'FPN',
+            'in_channels': list(channels),
+            'out_channels': CHANNELS,
+            'num_outs': len(STRIDES),
+        },
+        'bbox_head': {
+            'type': 'ATSSHead',
+            'num_classes': len(CLASSES),
+            'in_channels': CHANNELS,
+            'feat_channels': CHANNELS,
+            'stacked_convs': 2,
+            'norm_cfg': {'type': 'GN', 'num_groups': 16},
+            # Squares of 32, 64 and 128 pixels: cells have 20 to 110.
+            'anchor_generator': {
+                'type': 'AnchorGenerator',
+                'ratios': [1.0],
+                'octave_base_scale': 4,
+                'scales_per_octave': 1,
+                'strides': list(STRIDES),
+            },
+            'bbox_coder': {
+                'type': 'DeltaXYWHBBoxCoder',
+                'target_means': [0.0] * 4,
+                'target_stds': [0.1, 0.1, 0.2, 0.2],
+            },
+            'loss_cls': {
+                'type': 'FocalLoss',
+                'use_sigmoid': True,
+                'gamma': 2.0,
+                'alpha': 0.25,
+            },
+            'loss_bbox': {'type': 'GIoULoss', 'loss_weight': 2.0},
+            'loss_centerness': {
+                'type': 'CrossEntropyLoss',
+                'use_sigmoid': True,
+            },
+        },
+        'train_cfg': {
+            'assigner': {'type': 'ATSSAssigner', 'topk': 9},
+            'allowed_border': -1,
+            'pos_weight': -1,
+        },
+        'test_cfg': {
+            'nms_pre': 1000,
+            'min_bbox_size': 0,
+            'score_thr': 0.05,
+            'nms': {'type': 'nms', 'iou_threshold': 0.6},
+            'max_per_img': 100,
+        },
+    }
+
+
+def data_set(
+    split: str,
+    annotations: Path,
+    pictures: Path,
+    augmentations: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Return the config of a split as mmdet reads it."""
+    return {
+        'type': 'CocoDataset',
+        'metainfo': {'classes': CLASSES},
+        'ann_file': str(annotations / f'{split}.json'),
+        'data_prefix': {'img': f'{pictures}/'},
+        'pipeline': [
+            {'type': 'LoadImageFromFile'},
+            {'type': 'LoadAnnotations', 'with_bbox': True},
+            {'type': 'Resize', 'scale': SIZE, 'keep_ratio': True},
+            *augmentations,
+            {
+                'type': 'PackDetInputs',
+                'meta_keys': (
+                    'img_id',
+                    'img_path',
+                    'ori_shape',
+                    'img_shape',
+                    'scale_factor',
+                ),
+            },
+        ],
+    }
