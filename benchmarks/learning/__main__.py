@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.learning.recipe import BACKBONES, Trial
+from benchmarks.learning.recipe import BACKBONES, TESTED, Trial
 from benchmarks.learning.trial import (
     RESULTS,
     Result,
@@ -39,7 +39,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     add('--seeds', nargs='+', type=int, default=[0, 1, 2])
     add('--iterations', type=int, default=100)
     add('--lr', type=float, default=Trial.lr, help="peak of AdamW's rate")
-    add('--tested', choices=('val', 'test'), default=Trial.tested)
+    add('--tested', choices=TESTED, default=Trial.tested)
     add('--threads', type=int, help='of the CPU (default: torch decides)')
     add('--out', type=Path, default=RESULTS)
     add('--work-dir', type=Path, default=Path('work_dirs/learning'))

@@ -1,7 +1,7 @@
 """The pictures that are learnt: BCCD, blood cells under a microscope.
 
-364 real pictures of 640x480 pixels and 4,888 boxes in Pascal VOC's format, with
-its own split into train (205), val (87) and test (72); MIT,
+364 real pictures of 640x480 pixels and 4,888 boxes in Pascal VOC's format,
+with its own split into train (205), val (87) and test (72); MIT,
 https://github.com/Shenggan/BCCD_Dataset, folder BCCD.
 """
 

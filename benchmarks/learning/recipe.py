@@ -7,17 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.learning.data import CLASSES, SPLITS
+from benchmarks.learning.data import CLASSES
 from benchmarks.learning.precision import Bf16OptimWrapper
 from uniformer_mm.checks import check_choice
 
-__all__ = ['BACKBONES', 'BATCH', 'SIZE', 'Trial', 'config_of']
+__all__ = [
+    'BACKBONES',
+    'SIZE',
+    'STRIDES',
+    'TESTED',
+    'Trial',
+    'config_of',
+    'detector',
+]
 
 SIZE = (320, 240)  # width, height of a picture, pixels
 BATCH = 2
 CHANNELS = 64  # of neck and head: most of the time shall be the backbones'
 STRIDES = (8, 16, 32)
-OUT = {'out_indices': (1, 2, 3)}
+TESTED = ('test', 'val')  # the second to choose settings by
 # Regularisers are off: the trainings are too short to overfit.
 BACKBONES: Mapping[str, tuple[Mapping[str, Any], tuple[int, ...]]] = {
     'uniformer-xxs': (
@@ -51,7 +59,7 @@ class Trial:
         seed (int): Of weights, order and flips.
         iterations (int): Of ``BATCH`` pictures each, >= 10.
         lr (float): Peak of AdamW's learning rate.
-        tested (str): 'test', or 'val' to choose settings by.
+        tested (str): Split, of ``TESTED``.
 
     Raises:
         ValueError: An argument breaks its rule.
@@ -65,7 +73,7 @@ class Trial:
 
     def __post_init__(self) -> None:
         check_choice('model', self.model, BACKBONES)
-        check_choice('tested', self.tested, SPLITS)
+        check_choice('tested', self.tested, TESTED)
         if self.iterations < 10:
             raise ValueError(
                 f'iterations must be >= 10, got {self.iterations}'
@@ -178,7 +186,7 @@ def detector(model: str) -> dict[str, Any]:
             'bgr_to_rgb': True,
             'pad_size_divisor': 32,
         },
-        'backbone': {**backbone, **OUT},
+        'backbone': {**backbone, 'out_indices': (1, 2, 3)},
         'neck': {
             'type': 'FPN',
             'in_channels': list(channels),

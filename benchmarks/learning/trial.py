@@ -31,7 +31,7 @@ class Result:
     AP is COCO's, in percent. ``cpu_s`` and ``wall_s`` are of the training
     alone, in seconds; ``cpu_s`` counts what other processes do not delay.
     ``peak_rss_mib`` is what the process had most at any time. The losses are
-    means of the first and of the last ten iterations.
+    means of ten iterations: the first that were logged, and the last.
     """
 
     model: str
@@ -70,9 +70,9 @@ def run_trial(
     Raises:
         FileNotFoundError, ValueError: As ``write_splits``.
     """
+    from mmdet.utils import register_all_modules
     from mmengine.config import Config
     from mmengine.registry import RUNNERS
-    from mmdet.utils import register_all_modules
 
     register_all_modules()
     shutil.rmtree(work_dir, ignore_errors=True)
