@@ -98,12 +98,14 @@ def record(configs: Path, config: str, work_dir: Path, command: str) -> None:
             f'CONFIG must be FOLDER/NAME of {configs}, FOLDER of '
             f'{list(METRICS)}, got {config!r}'
         )
-    logs = list(work_dir.glob('*/vis_data/scalars.json'))
-    if len(logs) != 1:
+    texts = [p.read_text() for p in work_dir.glob('*/vis_data/scalars.json')]
+    trainings = [text for text in texts if '"loss"' in text]
+    if len(trainings) != 1:
         raise ValueError(
-            f'WORK_DIR must hold one training, got {len(logs)} in {work_dir}'
+            'WORK_DIR must hold the log of one training, got '
+            f'{len(trainings)} in {work_dir}'
         )
-    text = logs[0].read_text()
+    (text,) = trainings
     last: dict[str, float] = {}
     for line in text.splitlines():
         last.update(json.loads(line))
@@ -114,7 +116,7 @@ def record(configs: Path, config: str, work_dir: Path, command: str) -> None:
     }
     if not found:
         keys = [key for key, _ in METRICS[folder].values()]
-        raise ValueError(f'{logs[0]} has no evaluation, with any of {keys}')
+        raise ValueError(f'no evaluation in {work_dir}, with any of {keys}')
     log = f'{name}.jsonl'
     (configs / 'logs').mkdir(exist_ok=True)
     (configs / 'logs' / log).write_text(text)

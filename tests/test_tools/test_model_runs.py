@@ -70,7 +70,7 @@ def test_the_last_evaluation_is_kept(
             "must be FOLDER/NAME .* 'action/o",
         ),
         ('data/x', [{'acc/top1': 1}], "FOLDER of .*'action'.* got 'data/x'"),
-        (TOY, [{'loss': 1}], r"no evaluation, with any of \['acc/top1'\]"),
+        (TOY, [{'loss': 1}], r"no evaluation .* any of \['acc/top1'\]"),
     ],
 )
 def test_what_can_not_be_kept(
@@ -84,7 +84,7 @@ def test_what_can_not_be_kept(
     with pytest.raises(ValueError, match=message):
         record(configs, config, trained(tmp_path / 'run', *lines), COMMAND)
     assert (configs / 'runs.csv').read_text() == before
-    with pytest.raises(ValueError, match='hold one training, got 0'):
+    with pytest.raises(ValueError, match='one training, got 0'):
         record(configs, TOY, tmp_path, COMMAND)
 
 
