@@ -3,8 +3,9 @@
 Usage: python -m benchmarks.learning [--iterations N] [--seeds S ...] ...
 
 A row of results.csv per training, each in a process of its own, seeds
-outermost, so that what was interrupted is balanced. Then run
-`python -m benchmarks.learning.table`.
+outermost, so that what was interrupted is balanced. A row of the same model,
+seed and iterations is replaced: try other settings with another --out. Then
+run `python -m benchmarks.learning.table`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.learning.recipe import BACKBONES, TESTED, Trial
+from benchmarks.learning.detector import BACKBONES
+from benchmarks.learning.recipe import TESTED, Trial
 from benchmarks.learning.trial import (
     RESULTS,
     Result,
@@ -62,14 +64,9 @@ def main(words: Sequence[str] | None = None) -> int:
             flush=True,
         )
         old = read_results(options.out) if options.out.exists() else []
-        kept = [row for row in old if key(row) != key(result)]
+        kept = [row for row in old if row.log != result.log]
         write_results(options.out, [*kept, result])
     return 0
-
-
-def key(row: Result) -> tuple[object, ...]:
-    """What a row is the result of."""
-    return (row.model, row.seed, row.iterations, row.lr, row.tested)
 
 
 def run_apart(trial: Trial, options: argparse.Namespace, at: str) -> Result:

@@ -139,4 +139,4 @@ def read_results(path: Path) -> list[Result]:
 def write_results(path: Path, results: Iterable[Result]) -> None:
     """Write rows, all or nothing."""
     names = [field.name for field in fields(Result)]
-    write_csv(path, names, (asdict(row).values() for row in results))
+    write_csv(path, names, (tuple(asdict(row).values()) for row in results))
