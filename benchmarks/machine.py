@@ -37,6 +37,8 @@ def commit() -> str:
             ':!benchmarks/results',
             ':!benchmarks/learning/results.csv',
             ':!benchmarks/learning/logs',
+            ':!configs/runs.csv',
+            ':!configs/logs',
             ':!tools/*/results.csv',
         )
         changed = _git('status', '--porcelain', '-uno', *results)
