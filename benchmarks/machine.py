@@ -33,7 +33,14 @@ def commit() -> str:
     try:
         name = _git('rev-parse', '--short=10', 'HEAD')
         # Results are written by the measurement itself.
-        results = (':!benchmarks/results', ':!tools/*/results.csv')
+        results = (
+            ':!benchmarks/results',
+            ':!benchmarks/learning/results.csv',
+            ':!benchmarks/learning/logs',
+            ':!configs/runs.csv',
+            ':!configs/logs',
+            ':!tools/*/results.csv',
+        )
         changed = _git('status', '--porcelain', '-uno', *results)
     except (OSError, subprocess.CalledProcessError):
         return 'unknown'

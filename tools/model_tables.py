@@ -13,6 +13,8 @@ Columns of results.csv: config (without its ending), experiment (its folder in
 the official repository), dataset, one for each metric in percent, params_m and
 flops_g as the paper gives them (millions; 1e9 multiply-adds, of all views),
 weights (name in the catalogue), note. What the paper does not say is empty.
+What trainings of ours gave is in configs/runs.csv (tools/model_runs.py), and
+has columns of its own.
 """
 
 from __future__ import annotations
@@ -33,20 +35,32 @@ from tools.model_results import (
     read_model,
     read_rows,
 )
+from tools.model_runs import Run, read_runs, run_cells, runs_table
 
 ROOT = Path(__file__).parents[1]
 TOOL = 'tools/model_tables.py'
 
 
-def folder_tables(configs: Path, folder: str, models: list[Model]) -> str:
-    """Tables of a folder's README.md: the paper's models, then the others."""
+def folder_tables(
+    configs: Path, folder: str, models: list[Model], runs: list[Run]
+) -> str:
+    """Tables of a folder's README.md.
+
+    The paper's models, then the others, then trainings of ours.
+    """
     link = '[{0}]({0}.py)'.format
     datasets = {model.row['dataset'] for model in models}
+
+    def ours(name: str) -> dict[str, str]:
+        cells = run_cells(runs, f'{folder}/{name}')
+        return {f'{m}, ours': cells.get(m, '') for m in FOLDERS[folder]}
+
     rows = [
         {
             'config': link(model.row['config']),
             'dataset': model.row['dataset'] if len(datasets) > 1 else '',
             **{f'{m}, paper': model.row[m] for m in FOLDERS[folder]},
+            **ours(model.row['config']),
             'params (M), paper': model.row['params_m'],
             'params (M), counted': digits(model.counted.params / 1e6),
             'input': input_text(model),
@@ -66,12 +80,18 @@ def folder_tables(configs: Path, folder: str, models: list[Model]) -> str:
         parts.append('\n'.join(notes))
     named = {model.row['config'] for model in models}
     others = [
-        {'not in the paper': link(path.stem), 'what': purpose(path)}
+        {
+            'not in the paper': link(path.stem),
+            **ours(path.stem),
+            'what': purpose(path),
+        }
         for path in sorted((configs / folder).glob('*.py'))
         if path.stem not in named
     ]
     if others:
         parts.append(markdown_table(others))
+    if trained := runs_table(runs, folder):
+        parts.append(trained)
     return '\n\n'.join(parts)
 
 
@@ -123,9 +143,10 @@ def folder_outputs(
 ) -> dict[Path, str]:
     """Files of a folder that are written, and their text."""
     readme = configs / folder / 'README.md'
+    tables = folder_tables(configs, folder, models, read_runs(configs))
     return {
         configs / folder / 'metafile.yml': metafile(folder, models),
-        readme: filled(readme, TOOL, folder_tables(configs, folder, models)),
+        readme: filled(readme, TOOL, tables),
     }
 
 

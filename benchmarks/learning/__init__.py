@@ -1,0 +1,1 @@
+"""The same detector on our backbones and on peers, trained from scratch."""
