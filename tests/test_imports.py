@@ -82,7 +82,9 @@ ALLOWED = {
     'engine.fsdp': {'engine.processes', 'models.blocks', 'registry'},
     'fast': {'fast'},
     'fast.kinds': {'fast.path'},
-    'fast.path': set(),
+    'fast.leaves': {'fast.rules'},
+    'fast.path': {'fast.leaves', 'fast.rules'},
+    'fast.rules': set(),
     'heads': {
         'backbones.init_cfg',
         'checks',
