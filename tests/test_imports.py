@@ -145,6 +145,7 @@ ALLOWED = {
     'verify': {
         'analysis',
         'configs',
+        'engine.data_checking',
         'predict.host_model',
         'verify',
         'weights',
