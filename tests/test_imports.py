@@ -84,8 +84,10 @@ ALLOWED = {
     'engine.reproduce': {'engine', 'predict.stored_config', 'weights.reading'},
     'fast': {'fast'},
     'fast.kinds': {'fast.path'},
-    'fast.path': set(),
+    'fast.leaves': {'fast.rules'},
+    'fast.path': {'fast.leaves', 'fast.rules'},
     'fast.processor': set(),
+    'fast.rules': set(),
     'heads': {
         'backbones.init_cfg',
         'checks',
@@ -146,6 +148,7 @@ ALLOWED = {
     'verify': {
         'analysis',
         'configs',
+        'engine.data_checking',
         'predict.host_model',
         'verify',
         'weights',

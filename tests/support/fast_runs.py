@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from tests.support.small import tensors_of
-from uniformer_mm.fast import linear, path, tiles
+from uniformer_mm.fast import leaves, linear, path, tiles
 
 
 def make_everything_pay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +35,7 @@ def counted() -> Iterator[Counter[str]]:
 
         return spied
 
-    forms, layers = path._FORMS, path._LAYERS
+    forms, layers = path._FORMS, leaves._LAYERS
     with pytest.MonkeyPatch.context() as patch:
         for key, found in forms.items():
             spied = [f._replace(run=spy(f.run)) for f in found]

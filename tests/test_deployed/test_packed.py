@@ -20,7 +20,7 @@ from tests.support.small import through_a_file
 from uniformer_mm import deploy
 from uniformer_mm.deployed.packed import PackedLayer, PackedLinear
 from uniformer_mm.fast import linear
-from uniformer_mm.fast.path import call
+from uniformer_mm.fast.leaves import call
 
 pytestmark = pytest.mark.skipif(
     not linear.AVAILABLE, reason='weights are packed on x86 alone'
@@ -96,6 +96,23 @@ def by_other_data(layer: PackedLinear) -> None:
         layer.weight.data = torch.randn(16, 8)
 
 
+def unseen_by_torch(layer: PackedLinear) -> None:
+    layer.weight.data.mul_(2)
+
+
+def in_one_number(layer: PackedLinear) -> None:
+    layer.weight.data[3, 5] += 1
+
+
+def through_numpy(layer: PackedLinear) -> None:
+    layer.weight.numpy()[:] = 1
+
+
+def by_a_fused_optimizer(layer: PackedLinear) -> None:
+    layer.weight.grad = torch.ones_like(layer.weight)
+    torch.optim.SGD([layer.weight], lr=0.1, fused=True).step()
+
+
 @pytest.mark.parametrize(
     'change',
     [
@@ -104,6 +121,10 @@ def by_other_data(layer: PackedLinear) -> None:
         by_a_checkpoint,
         by_another_parameter,
         by_other_data,
+        unseen_by_torch,
+        in_one_number,
+        through_numpy,
+        by_a_fused_optimizer,
     ],
 )
 def test_a_changed_weight_is_packed_anew(

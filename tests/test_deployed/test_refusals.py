@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests.support.deploy_edits import FIT, UNFIT, is_refused
@@ -17,6 +18,8 @@ from tests.support.edits import HOOKS, Edit, edited, one_edit
 from tests.support.models import every_kind, random_input
 from tests.support.small import few_tokens, relative_error, small
 from uniformer_mm import deploy
+from uniformer_mm.models.blocks import Block, ConvBlock
+from uniformer_mm.models.layers import Mlp
 
 
 def places(model: nn.Module, edit: Edit) -> Iterator[str]:
@@ -224,3 +227,28 @@ def test_stems_with_one_more_layer_keep_their_outputs_or_are_refused(
 def test_what_mmcv_fuses_is_deployed(kind: str) -> None:
     fuse_conv_bn = pytest.importorskip('mmcv.cnn').fuse_conv_bn
     assert_kept(fuse_conv_bn(small(kind)), kind)
+
+
+@pytest.mark.parametrize(
+    ('owner', 'name', 'place'),
+    [
+        (ConvBlock, 'mix', 'blocks1.0 is a ConvBlock with a forward of its'),
+        (Block, 'forward', 'blocks3.1 is a AttentionBlock with a forward'),
+        (Mlp, 'forward', 'blocks1.0.mlp has hooks'),
+        (nn.Conv2d, 'forward', 'torch.nn.Conv2d.forward has been replaced'),
+        (F, 'gelu', 'torch.nn.functional.gelu has been replaced'),
+    ],
+)
+def test_what_is_replaced_for_all_is_refused(
+    owner: Any, name: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = getattr(owner, name)
+
+    def louder(*args: Any, **kwargs: Any) -> Any:
+        return 1.5 * original(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, louder)
+    model, x = small('image'), few_tokens('image')
+    expected = outputs(model, x)
+    assert f'\n  {place}' in refusal(model)
+    assert relative_error(outputs(model, x), expected) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -53,7 +54,89 @@ def test_no_folder_and_no_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r'no folder .*val\. A class'):
         require_class_folders({**part, 'split': 'val'})
     (tmp_path / 'train/a/a.jpg').unlink()
-    with pytest.raises(ValueError, match=r'no folder below .* has a file'):
+    with pytest.raises(ValueError, match=r'no folder below .* has a picture'):
+        require_class_folders(part)
+
+
+def link(root: Path) -> None:
+    (root / 'train/b/gone.jpg').symlink_to(root / 'nowhere.jpg')
+
+
+@pytest.mark.parametrize(
+    ('damage', 'message'),
+    [
+        (link, r'1 links below .*train lead nowhere \(b/gone\.jpg\)'),
+        (
+            lambda root: (root / 'train/b/x.webp').touch(),
+            r'1 pictures below .* are not read \(b/x\.webp\): .*\.jpeg',
+        ),
+        (
+            lambda root: (root / 'train/.cache').mkdir(),
+            r'hidden folders \(\.cache\), which the host takes for classes',
+        ),
+        (
+            lambda root: (root / 'train/c').mkdir(),
+            r'has 3 folders \(a, b, c\), the data set has 2 classes',
+        ),
+        (
+            lambda root: shutil.rmtree(root / 'train/b'),
+            r'has 1 folders \(a\), the data set has 2 classes',
+        ),
+    ],
+)
+def test_what_the_host_would_leave_out_or_take_in(
+    damage: Callable[[Path], Any], message: str, tmp_path: Path
+) -> None:
+    part = folders(tmp_path, 'a', 'b')
+    part = {**part, 'type': 'CustomDataset', 'data_prefix': 'train'}
+    part['metainfo'] = {'classes': ['a', 'b']}
+    require_class_folders(part)
+    damage(tmp_path)
+    with pytest.raises((FileNotFoundError, ValueError), match=message):
+        require_class_folders(part)
+
+
+def test_pictures_in_other_letters_and_deeper_folders(tmp_path: Path) -> None:
+    part = folders(tmp_path, 'a', 'b')
+    for name in ('a/a.jpg', 'b/a.jpg'):
+        (tmp_path / 'train' / name).unlink()
+    (tmp_path / 'train/a/deep').mkdir()
+    (tmp_path / 'train/a/deep/A.JPEG').touch()
+    (tmp_path / 'train/b/.DS_Store').touch()
+    (tmp_path / 'train/b/notes.txt').touch()
+    part['metainfo'] = {'classes': ['a', 'b']}
+    require_class_folders(part)
+
+
+def test_classes_in_another_order_than_the_folders(tmp_path: Path) -> None:
+    part = folders(tmp_path, 'cat', 'dog')
+    part['metainfo'] = {'classes': ['dog', 'cat']}
+    with pytest.raises(ValueError, match=r'are dog, cat, .* cat, dog: list'):
+        require_class_folders(part)
+    # Names that people read, in the order of folders of other names.
+    part['metainfo'] = {'classes': ['a cat', 'a dog']}
+    require_class_folders(part)
+
+
+@pytest.mark.parametrize(
+    ('line', 'fits'),
+    [
+        ('n01/a b.JPEG 999', True),
+        ('', True),
+        ('n01/a.JPEG', False),
+        ('n01/a.JPEG 1000', False),
+        ('n01/a.JPEG -1', False),
+        ('n01/a.JPEG,3', False),
+    ],
+)
+def test_a_list_of_pictures(line: str, fits: bool, tmp_path: Path) -> None:
+    part = folders(tmp_path, 'a')
+    (tmp_path / 'meta').mkdir()
+    (tmp_path / 'meta/train.txt').write_text(f'n01/first.JPEG 0\n{line}\n')
+    if fits:
+        require_class_folders(part)
+        return
+    with pytest.raises(ValueError, match=r'train\.txt, line 2: .* 0 to 999'):
         require_class_folders(part)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from uniformer_mm import UniFormer
 from uniformer_mm.fast.depthwise import depthwise_conv
-from uniformer_mm.fast.path import call
+from uniformer_mm.fast.leaves import call
 from uniformer_mm.models.layers import depthwise
 
 # Shape of the map and side of the kernel; the last ones smaller than it.

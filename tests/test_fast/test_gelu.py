@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from benchmarks.memory import peak_bytes
 from uniformer_mm import fast
 from uniformer_mm.fast.gelu import gelu_then
-from uniformer_mm.fast.path import call
+from uniformer_mm.fast.leaves import call
 from uniformer_mm.models.layers import Mlp, pointwise
 
 # Shape of the input and the kind of layer, as blocks use them.

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tests.support.fast_runs import operations
 from uniformer_mm.fast import linear, products
-from uniformer_mm.fast.path import call
+from uniformer_mm.fast.leaves import call
 from uniformer_mm.models.layers import Mlp, pointwise
 
 MULTIPLY = 'mkldnn::_linear_pointwise'

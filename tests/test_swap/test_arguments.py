@@ -130,7 +130,7 @@ def test_without_our_weights_pixels_stay_as_they_were() -> None:
         (
             Config({'default_scope': 'mmpretrain', 'model': {}}),
             ValueError,
-            "out_norm='BN'",
+            'of mmpretrain only an ImageClassifier is swapped',
         ),
     ],
 )

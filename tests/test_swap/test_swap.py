@@ -134,6 +134,40 @@ SWAPS: dict[str, dict[str, Any]] = {
         'model.backbone.in_channels': 17,
         'model.backbone.out_indices': (3,),
     },
+    # Classifiers, whose last map is pooled, or was already.
+    'mmpretrain::resnet/resnet50_8xb32_in1k.py': {
+        'model.backbone.out_norm': 'BN',
+        'model.backbone.out_indices': (3,),
+        'model.neck': {'type': 'GlobalAveragePooling'},
+        'model.head.in_channels': 512,
+    },
+    'mmpretrain::swin_transformer/swin-tiny_16xb64_in1k.py': {
+        'model.head.in_channels': 512,
+    },
+    'mmpretrain::convnext/convnext-tiny_32xb128_in1k.py': {
+        'model.neck': {'type': 'GlobalAveragePooling'},
+        'model.head.in_channels': 512,
+    },
+    'mmpretrain::vision_transformer/vit-base-p16_32xb128-mae_in1k.py': {
+        'model.neck': {'type': 'GlobalAveragePooling'},
+        'model.head.type': 'VisionTransformerClsHead',
+        'model.head.in_channels': 512,
+    },
+    'mmpretrain::mobilenet_v3/mobilenet-v3-large_8xb128_in1k.py': {
+        'model.head.in_channels': 512,
+        'model.head.mid_channels': [1280],
+    },
+    # Four maps that were fused.
+    'mmpretrain::hrnet/hrnet-w18_4xb32_in1k.py': {
+        'model.neck': {'type': 'GlobalAveragePooling'},
+        'model.head.in_channels': 512,
+    },
+    # Tokens that were pooled, and pixels of other statistics.
+    'mmpretrain::mlp_mixer/mlp-mixer-base-p16_64xb64_in1k.py': {
+        'model.neck': {'type': 'GlobalAveragePooling'},
+        'data_preprocessor.mean': [123.675, 116.28, 103.53],
+        'data_preprocessor.to_rgb': True,
+    },
     # Boxes of people, on a map of stride 16.
     'mmaction::detection/slowonly/'
     'slowonly_k400-pre-r50_8xb8-8x8x1-10e_ava-kinetics-rgb.py': {
@@ -145,6 +179,7 @@ INPUTS = {
     'mmdet': (1, 3, 128, 128),
     'mmseg': (2, 3, 128, 128),
     'mmpose': (1, 3, 256, 192),
+    'mmpretrain': (1, 3, 64, 64),
 }
 
 
@@ -245,6 +280,13 @@ REFUSED = {
     'slowonly_r50_8xb16-8x8x1-256e_imagenet-kinetics400-rgb.py': (
         'RecognizerOmni is tied: its backbone takes pictures and clips'
     ),
+    'mmpretrain::vgg/vgg11_8xb32_in1k.py': 'head ClsHead has no in_channels',
+    'mmpretrain::conformer/conformer-tiny-p16_8xb128_in1k.py': (
+        r'ConformerHead takes vectors of \[\d+, \d+\] channels'
+    ),
+    'mmpretrain::mae/mae_vit-base-p16_8xb512-amp-coslr-300e_in1k.py': (
+        'MAE is tied: of mmpretrain only an ImageClassifier is swapped'
+    ),
 }
 
 
@@ -263,6 +305,9 @@ UNFIT = {
     'rtmw-x_8xb320-270e_cocktail14-384x288.py': r'does not take our maps',
     f'{TOP_DOWN}/td-hm_alexnet_8xb64-210e_coco-256x192.py': (
         r'HeatmapHead\) gives \(64, 48\) from our maps, where \(56, 40\) is'
+    ),
+    'mmpretrain::deit/deit-small-distilled_4xb256_in1k.py': (
+        r'head \(DeiTClsHead\) does not take our maps \(512\)'
     ),
 }
 
@@ -320,6 +365,7 @@ STEPS = {
     f'{TOP_DOWN}/td-hm_hrnet-w32_8xb64-210e_coco-256x192.py': {},
     'mmaction::recognition/tsn/'
     'tsn_imagenet-pretrained-r50_8xb32-1x1x8-50e_sthv2-rgb.py': {},
+    'mmpretrain::convnext/convnext-tiny_32xb128_in1k.py': {'arch': 'xxs'},
 }
 
 

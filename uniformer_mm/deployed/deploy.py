@@ -21,6 +21,7 @@ from uniformer_mm.deployed.fold import Folding
 from uniformer_mm.deployed.packed import PACKED
 from uniformer_mm.fast.linear import multiplies
 from uniformer_mm.fast.processor import has_bf16
+from uniformer_mm.fast.rules import replaced_in_torch
 from uniformer_mm.models.backbone import Backbone
 from uniformer_mm.models.form import MARK
 
@@ -39,10 +40,9 @@ def deploy(
     then on, and saved weights carry a mark, so that they are loaded into
     deployed models alone. ``set_attention`` works as before. On x86 CPUs, in
     float32, linear layers and 1x1 convolutions keep a packed copy of their
-    weights from the first call on. It follows the weights where torch counts
-    their changes: ``load_state_dict`` does, writing through ``weight.data``
-    does not. Code of your own that calls parts of a block (``mix``, a norm)
-    gets parts of the deployed one.
+    weights from the first call on, which follows their changes. Code of your
+    own that calls parts of a block (``mix``, a norm) gets parts of the
+    deployed one.
 
     Args:
         model (nn.Module): A ``UniFormer`` or ``UniFormerLight``, or what holds
@@ -63,8 +63,8 @@ def deploy(
         TypeError: ``model`` is not a module.
         ValueError: ``dtype`` is another one. ``model`` holds no backbone of
             ours, or one deployed already, or one with layers that can't be
-            folded exactly; all of them are named, and nothing has been
-            changed.
+            folded exactly, or functions of torch's are replaced; all of them
+            are named, and nothing has been changed.
         RuntimeError: A backbone in it is in training mode.
 
     Examples:
@@ -116,6 +116,9 @@ def _plan(model: nn.Module) -> dict[Backbone, Folding]:
         for backbone, name in backbones.items()
     }
     refused = [line for folding in plan.values() for line in folding.refused]
+    refused += [
+        f'torch.nn.{name} has been replaced' for name in replaced_in_torch()
+    ]
     if refused:
         lines = ''.join(f'\n  {line}' for line in refused)
         raise ValueError(
@@ -123,7 +126,8 @@ def _plan(model: nn.Module) -> dict[Backbone, Folding]:
             f'was left as it is:{lines}\nMerge or remove what was added '
             '(merge_and_unload() of adapters, torch.nn.utils.prune.remove, '
             'remove_parametrizations, remove_weight_norm, handle.remove() of '
-            "hooks), or put the model's own layers back; then deploy"
+            "hooks), or put the model's own layers, or torch's functions, "
+            'back; then deploy'
         )
     return plan
 

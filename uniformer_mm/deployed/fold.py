@@ -22,9 +22,11 @@ from uniformer_mm.fast.kinds import (
     is_norm_or_nothing,
     is_pointwise,
 )
-from uniformer_mm.fast.path import is_hooked, is_named
+from uniformer_mm.fast.path import is_named
+from uniformer_mm.fast.rules import is_hooked
+from uniformer_mm.models.attention import Attention, ScoredAttention
 from uniformer_mm.models.blocks import ConvBlock
-from uniformer_mm.models.layers import ConvEmbed
+from uniformer_mm.models.layers import ConvEmbed, Mlp
 
 __all__ = ['Folding']
 
@@ -231,10 +233,25 @@ class Folding:
         self._steps.append((layer, lambda: function(*values_of(layer), *args)))
 
 
+def methods_of(kind: type) -> dict[str, Any]:
+    """Its ``forward``, and what ``nn.Module`` has not, by name."""
+    names = set(dir(kind)) - set(dir(nn.Module)) | {'forward'}
+    return {name: getattr(kind, name) for name in names}
+
+
+METHODS = {
+    kind: methods_of(kind)
+    for kind in (*DEPLOYED, ConvEmbed, Mlp, Attention, ScoredAttention)
+}
+
+
 def is_patched(module: nn.Module) -> bool:
-    """Whether a method of its class is another one on ``module`` itself."""
-    methods = set(dir(type(module))) - set(dir(nn.Module)) | {'forward'}
-    return not methods.isdisjoint(vars(module))
+    """Whether a method is another one, on ``module`` or on a class of ours."""
+    methods = methods_of(type(module))
+    return (
+        not methods.keys().isdisjoint(vars(module))
+        or METHODS.get(type(module), methods) != methods
+    )
 
 
 def values_of(layer: Any) -> Values:

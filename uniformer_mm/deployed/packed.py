@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
+from uniformer_mm.fast.leaves import fast_layer
 from uniformer_mm.fast.linear import PACKERS, linear, pack, pointwise
-from uniformer_mm.fast.path import fast_layer
 
 __all__ = [
     'PACKED',
@@ -28,6 +29,7 @@ class _Kept(NamedTuple):
     weight: Tensor
     values: Tensor  # keeps the memory, lest other values get its address
     version: int
+    sums: Tensor
     packed: Tensor
 
     def is_of(self, weight: Tensor) -> bool:
@@ -35,7 +37,15 @@ class _Kept(NamedTuple):
             self.weight is weight
             and self.values.data_ptr() == weight.data_ptr()
             and self.version == weight._version
+            # Fused optimizers, averages that swap ``weight.data`` and NumPy
+            # write what torch counts not.
+            and torch.equal(self.sums, row_sums(weight))
         )
+
+
+def row_sums(weight: Tensor) -> Tensor:
+    """(out, C, ...) -> (out,), a hundredth of what multiplying costs."""
+    return weight.detach().flatten(1).sum(1)
 
 
 class PackedLayer(nn.Module):
@@ -43,8 +53,9 @@ class PackedLayer(nn.Module):
 
     By itself it is the class of torch's that it derives from; fast forms use
     the packed weight. It stays if the weight needs no gradient, and is packed
-    anew where that has changed; only changes that torch does not count
-    (through ``weight.data``, NumPy, another process) go unseen.
+    anew where that has changed. A change that torch does not count (through
+    ``weight.data``, NumPy, a fused optimizer, another process) is seen by the
+    sums of the rows.
 
     Attributes:
         weight (Tensor): (out, C) or (out, C, 1, ...).
@@ -67,7 +78,13 @@ class PackedLayer(nn.Module):
         # torch counts no changes of tensors of inference mode.
         if not (self.weight.requires_grad or self.weight.is_inference()):
             values = self.weight.detach()
-            self._kept = _Kept(self.weight, values, values._version, packed)
+            self._kept = _Kept(
+                self.weight,
+                values,
+                values._version,
+                row_sums(values),
+                packed,
+            )
         return packed
 
     def _apply(self, *args: Any, **kwargs: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,10 @@ __all__ = [
 
 # Data sets of mmpretrain whose classes are folders.
 FOLDERS = ('CustomDataset', 'ImageNet')
+IMAGENET = range(1000)  # whose names are not those of its folders
+# What they read, unless ``extensions`` says it; they leave out all else.
+READ = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
+PICTURES = ('.avif', '.gif', '.heic', '.jp2', '.jxl', '.tiff', '.webp')
 SHOWN = 5  # of a list, in a message
 
 
@@ -25,22 +29,28 @@ def require_class_folders(part: Mapping[str, Any]) -> None:
         part: Config of a data set, of whatever kind.
 
     Raises:
-        FileNotFoundError: The folder of the split is not there.
+        FileNotFoundError: The folder of the split is not there, or links to
+            pictures lead nowhere.
         PermissionError: It, or one below it, can't be read.
-        ValueError: Another number of folders than of classes, or folders
-            without a picture.
+        ValueError: Another number of folders than of classes, or in another
+            order; folders without a picture; hidden ones; pictures that the
+            host does not read; a list of pictures that is none.
     """
     kind = str(part.get('type')).rpartition('.')[2]
     prefix = part.get('data_prefix') or part.get('split') or ''
-    if kind not in FOLDERS or part.get('ann_file') or '://' in str(prefix):
+    root = Path(part.get('data_root') or '').expanduser()
+    listed = root / (part.get('ann_file') or f'meta/{part.get("split")}.txt')
+    if kind not in FOLDERS or '://' in f'{prefix}{root}':
+        return
+    if not part.get('with_label', True) or part.get('split') == 'test':
+        return
+    classes = _classes_of(part)
+    if listed.is_file():  # which the host takes in place of folders
+        _require_list(listed, classes)
+    if listed.is_file() or part.get('ann_file'):
         return
     if isinstance(prefix, Mapping):
         prefix = prefix.get('img_path', '')
-    root = Path(part.get('data_root') or '').expanduser()
-    if (root / 'meta' / f'{part.get("split")}.txt').is_file():
-        return  # a list, which the host takes in place of folders
-    if not part.get('with_label', True) or part.get('split') == 'test':
-        return
     folder = root / prefix
     way_out = (
         'A class is a folder of pictures below it; set data_root, and '
@@ -50,18 +60,26 @@ def require_class_folders(part: Mapping[str, Any]) -> None:
     if not folder.is_dir():
         raise FileNotFoundError(f'there is no folder {folder}. {way_out}')
     folders = _folders_of(folder)
-    empty = [path.name for path in folders if _is_empty(path)]
-    if empty and len(empty) == len(folders):
-        raise ValueError(f'no folder below {folder} has a file. {way_out}')
-    classes = _classes_of(part)
-    if classes is not None and len(folders) != classes:
+    names = [path.name for path in folders]
+    if hidden := [name for name in names if name.startswith('.')]:
         raise ValueError(
-            f'{folder} has {len(folders)} folders '
-            f'({_some([path.name for path in folders])}), the data set has '
-            f'{classes} classes. {way_out}; for other classes than those of '
-            'ImageNet take type="CustomDataset" with '
+            f'{folder} has hidden folders ({_some(hidden)}), which the host '
+            'takes for classes: remove them'
+        )
+    _require_pictures(folder, folders, tuple(part.get('extensions') or READ))
+    if classes is not None and len(folders) != len(classes):
+        raise ValueError(
+            f'{folder} has {len(folders)} folders ({_some(names)}), the data '
+            f'set has {len(classes)} classes. {way_out}; for other classes '
+            'than those of ImageNet take type="CustomDataset" with '
             'metainfo=dict(classes=[...]) in the order of the folders, and '
             'as many as num_classes of the head'
+        )
+    if classes is not None and sorted(classes) == names != list(classes):
+        raise ValueError(
+            f'metainfo.classes are {_some(classes)}, the folders below '
+            f'{folder} are, as the host numbers them, {_some(names)}: list '
+            'the classes in that order, or their names are mixed up'
         )
 
 
@@ -120,30 +138,80 @@ def _folders_of(folder: Path) -> list[Path]:
         raise _unreadable(folder) from error
 
 
-def _is_empty(folder: Path) -> bool:
+def _require_pictures(
+    root: Path, folders: Iterable[Path], read: tuple[str, ...]
+) -> None:
+    """Look for what the host would leave out without a word."""
+    dead, unread, found = [], [], 0
+    for entry in (entry for path in folders for entry in _files(path)):
+        name = entry.name.lower()
+        if name.endswith(read):
+            found += 1
+            if entry.is_symlink() and not os.path.exists(entry.path):
+                dead.append(os.path.relpath(entry.path, root))
+        elif name.endswith(PICTURES):
+            unread.append(os.path.relpath(entry.path, root))
+    if dead:
+        raise FileNotFoundError(
+            f'{len(dead)} links below {root} lead nowhere ({_some(dead)}): '
+            'put back what they lead to, or remove them'
+        )
+    if unread:
+        raise ValueError(
+            f'{len(unread)} pictures below {root} are not read '
+            f'({_some(unread)}): the data set has extensions={read}; add '
+            'theirs, convert the pictures, or move them away'
+        )
+    if not found:
+        raise ValueError(
+            f'no folder below {root} has a picture ({", ".join(read)})'
+        )
+
+
+def _files(folder: Path | str) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return next(entries, None) is None
+            for entry in entries:
+                if entry.is_dir():
+                    yield from _files(entry.path)
+                elif not entry.name.startswith('.'):
+                    yield entry
     except PermissionError as error:
         raise _unreadable(folder) from error
 
 
-def _unreadable(folder: Path) -> PermissionError:
+def _require_list(path: Path, classes: Sequence[Any] | None) -> None:
+    """See that a list has a picture and the number of a class per line."""
+    most = len(classes) - 1 if classes is not None else None
+    for i, line in enumerate(path.read_text('utf-8').splitlines(), 1):
+        _, gap, label = line.strip().rpartition(' ')
+        fits = gap and label.isdecimal()
+        if line.strip() and not (
+            fits and (most is None or int(label) <= most)
+        ):
+            raise ValueError(
+                f'{path}, line {i}: must be a picture, a space and the number '
+                f'of its class, 0 to {"..." if most is None else most}, got '
+                f'{line!r}'
+            )
+
+
+def _unreadable(folder: Path | str) -> PermissionError:
     return PermissionError(
         f'{folder} can not be read: give yourself the right to (chmod u+rx), '
         'or copy the data to a folder of yours'
     )
 
 
-def _classes_of(part: Mapping[str, Any]) -> int | None:
-    """Number of classes that a config tells, None if it doesn't."""
+def _classes_of(part: Mapping[str, Any]) -> Sequence[Any] | None:
+    """Classes that a config tells, None if it doesn't."""
     classes = part.get('classes')
     if classes is None:
         classes = (part.get('metainfo') or {}).get('classes')
     if isinstance(classes, (list, tuple)):
-        return len(classes)
+        return classes
     kind = str(part.get('type')).rpartition('.')[2]
-    return 1000 if classes is None and kind == 'ImageNet' else None
+    return IMAGENET if classes is None and kind == 'ImageNet' else None
 
 
 def _some(names: Any) -> str:

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.autograd.function import Function
 
 from uniformer_mm.fast.kinds import is_depthwise
+from uniformer_mm.fast.leaves import fast_layer
 from uniformer_mm.fast.linear import onednn_is_on
-from uniformer_mm.fast.path import fast_layer
 
 __all__ = ['depthwise_conv']
 

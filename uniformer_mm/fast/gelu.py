@@ -20,7 +20,7 @@ from torch.autograd.function import Function
 from torch.autograd.graph import saved_tensors_hooks
 
 from uniformer_mm.fast.kinds import is_gelu
-from uniformer_mm.fast.path import call, fast_layer
+from uniformer_mm.fast.leaves import call, fast_layer
 
 __all__ = ['gelu_then']
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from uniformer_mm.fast.kinds import is_pointwise
-from uniformer_mm.fast.path import fast_layer
+from uniformer_mm.fast.leaves import fast_layer
 from uniformer_mm.fast.processor import has_bf16
 
 __all__ = ['PACKERS', 'multiplies', 'multiply', 'pack', 'packing_pays']

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from uniformer_mm.fast.gelu import gelu_then
 from uniformer_mm.fast.kinds import drops_nothing, is_gelu
+from uniformer_mm.fast.leaves import call
 from uniformer_mm.fast.linear import multiplies, multiply, packing_pays
-from uniformer_mm.fast.path import AS_WRITTEN, Fits, call, fast_form
+from uniformer_mm.fast.path import AS_WRITTEN, Fits, fast_form
+from uniformer_mm.fast.rules import keeps_saved_tensors
 
 __all__ = ['MLP_OF_TOKENS', 'mlp_of_tokens']
 
@@ -62,7 +64,7 @@ def fused_mlp(mlp: Any, x: Tensor) -> Any:
 )
 def recomputing_mlp(mlp: Any, x: Tensor) -> Any:
     """Training: of the two wide activations one is kept."""
-    if not mlp.act.training:
+    if not (mlp.act.training and keeps_saved_tensors()):
         return NotImplemented
     hidden = call(mlp.fc1, x)
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import Function
 
 from uniformer_mm.fast import linear
-from uniformer_mm.fast.path import fast_layer
+from uniformer_mm.fast.leaves import fast_layer
 from uniformer_mm.fast.processor import mkl_lacks_avx512
 
 __all__ = ['product']

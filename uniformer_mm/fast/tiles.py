@@ -21,13 +21,14 @@ from uniformer_mm.fast.kinds import (
     keeps_all,
     keeps_size,
 )
+from uniformer_mm.fast.leaves import call
 from uniformer_mm.fast.linear import multiplies
 from uniformer_mm.fast.mlp import (
     MLP_OF_TOKENS,
     linear_of_tokens,
     mlp_of_tokens,
 )
-from uniformer_mm.fast.path import call, fast_form
+from uniformer_mm.fast.path import fast_form
 
 # Of 256 to 2048 hidden channels: 2 to 16 MiB in float32. Smaller tiles are no
 # faster, and each parallel loop waits long where other programs run as well.
@@ -104,7 +105,11 @@ def gains_fit(block: Any, tokens: Tensor, axes_behind: int = 0) -> bool:
     """Whether both gains of ``block`` are one number per channel, or None."""
     fitting = (tokens.shape[-1], *[1] * axes_behind)
     return all(
-        gain is None or gain.shape in (fitting, (1, *fitting))
+        gain is None
+        or (
+            gain.shape in (fitting, (1, *fitting))
+            and gain.dtype == tokens.dtype  # else torch tells why
+        )
         for gain in (block.gamma_1, block.gamma_2)
     )
 

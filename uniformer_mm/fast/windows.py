@@ -18,8 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from uniformer_mm.fast.leaves import call
 from uniformer_mm.fast.linear import multiplies
-from uniformer_mm.fast.path import call, fast_form, is_named
+from uniformer_mm.fast.path import fast_form, is_named
 
 # In half precision a logarithm is rounded by more than sums of scores are.
 DTYPES = (torch.float32, torch.float64)
@@ -86,7 +87,10 @@ def is_as_written(attention: Any) -> bool:
     """Whether it attends as the models' class does, and drops nothing."""
     return (
         is_named(attention, 'attention')
-        and not {'heads', 'attend'} & vars(attention).keys()
+        and all(
+            name not in vars(attention) and is_named(attention, name, name)
+            for name in ('heads', 'attend')
+        )
         and not (attention.training and attention.attn_drop_rate)
     )
 

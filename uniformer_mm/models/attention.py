@@ -6,7 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from uniformer_mm.fast.path import fast_path, graph_path, in_float32
+from uniformer_mm.fast.path import (
+    fast_path,
+    graph_path,
+    in_float32,
+    named,
+)
 
 __all__ = ['Attention', 'ScoredAttention', 'merge_windows', 'split_windows']
 
@@ -119,6 +124,7 @@ class Attention(nn.Module):
             y = merge_windows(y, x.shape[1], x.shape[2])
         return self.proj_drop(self.proj(y))
 
+    @named('heads')
     def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Project to q, k, v; (B, L, C) -> 3 x (B, heads, L, D)."""
         qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, self.head_dim))

@@ -20,6 +20,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     'mmseg': {'attention': 'hybrid', 'drop_path_rate': 0.25},
     'mmpose': {'drop_path_rate': 0.2},
     'mmaction': {'drop_path_rate': 0.1},
+    'mmpretrain': {'drop_path_rate': 0.1, 'out_norm': 'BN'},
 }
 # Necks that make a pyramid of maps that are all of one size.
 PYRAMID_MAKERS = ('Feature2Pyramid', 'MultiLevelNeck')
@@ -43,6 +44,8 @@ def their_maps(
         ValueError: It does not run, and nothing says what it would give.
     """
     name = owner['backbone']['type']
+    if stock.host == 'mmpretrain':
+        return (), []  # whatever its maps are, the head gets one vector
     try:
         out = maps.run(stock.host, owner['backbone'], image)
     except Exception as error:
@@ -161,6 +164,8 @@ def _stages(
     stock: Stock, owner: Any, old: Any, image: Tensor
 ) -> tuple[int, ...]:
     """Stages of ours for the maps that are there."""
+    if stock.host == 'mmpretrain':
+        return (3,)
     name = owner['backbone']['type']
     found = maps.tensors(old)
     last = len(found) == 1 and heads.wants_last(stock.host, owner)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from mmengine import Config
 
-from uniformer_mm.swap import heads, maps, settings
+from uniformer_mm.swap import classifier, heads, maps, settings
 from uniformer_mm.swap.backbone import (
     makes_pyramid,
     our_backbone,
@@ -93,6 +93,9 @@ def make_swap(cfg: Any, **backbone: Any) -> Swap:
     if chosen:
         raise TypeError(f'the model of the config decides {chosen}')
     stock = find_stock(cfg)
+    is_classifier = stock.host == 'mmpretrain'
+    if is_classifier:
+        classifier.check_classifier(stock.config.model)
     owner, notes = owner_of_backbone(stock.config.model)
     theirs = owner['backbone']
     image = settings.empty_input(stock, theirs)
@@ -110,7 +113,11 @@ def make_swap(cfg: Any, **backbone: Any) -> Swap:
     new = maps.run(stock.host, owner['backbone'], image)
     leaves = [t.detach().requires_grad_() for t in maps.tensors(new)]
     new = leaves[0] if isinstance(new, torch.Tensor) else tuple(leaves)
-    old, ends = _through_neck(stock.host, owner, old, new)
+    if is_classifier:
+        old, ends, told = classifier.pool(stock, owner, leaves[0])
+        notes += told
+    else:
+        old, ends = _through_neck(stock.host, owner, old, new)
     outs, told = heads.fit(stock, owner, image, old, ends)
     notes += told
     notes += settings.fit(stock, owner)

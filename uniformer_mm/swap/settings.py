@@ -16,7 +16,15 @@ from uniformer_mm.weights.zoo import PIXEL_STATISTICS, ZOO
 
 __all__ = ['allow_unused', 'empty_input', 'fit', 'weights_of']
 
-SIDE = {'mmdet': 256, 'mmseg': 256, 'mmpose': 256, 'mmaction': 224}
+SIDE = {
+    'mmdet': 256,
+    'mmseg': 256,
+    'mmpose': 256,
+    'mmaction': 224,
+    'mmpretrain': 224,
+}
+# What says that pixels are turned into R G B, and whether they are without it.
+RGB = {'mmaction': ('bgr_to_rgb', True), 'mmpretrain': ('to_rgb', False)}
 FRAMES = 8
 # Constructor of an optimizer -> whether it decays rates by the layers of a
 # backbone that it knows; if not, it knows some kinds of layers alone.
@@ -111,7 +119,9 @@ def fit(stock: Stock, owner: Any) -> list[str]:
                 part[key] = None
     _set_imports(config, notes)
     if owner['backbone'].get('init_cfg'):
-        for processor in _processors(config.model):
+        beside = {'data_preprocessor': config.get('data_preprocessor')}
+        # A classifier's is beside the model.
+        for processor in [*_processors(beside), *_processors(config.model)]:
             _set_pixels(stock.host, processor, notes)
     _set_constructor(config, notes)
     return notes
@@ -150,7 +160,8 @@ def _processors(model: Any) -> Iterator[Any]:
 def _set_pixels(host: str, processor: Any, notes: list[str]) -> None:
     """Normalise pixels as our weights were trained."""
     old = [list(processor.get(key) or []) for key in ('mean', 'std')]
-    rgb = processor.get('bgr_to_rgb', host == 'mmaction')
+    key, default = RGB.get(host, ('bgr_to_rgb', False))
+    rgb = processor.get(key, default)
     mean, std = (list(v) for v in PIXEL_STATISTICS['imagenet'])
     near = len(old[0]) == len(mean) and all(
         abs(a - b) < 0.1
@@ -163,7 +174,7 @@ def _set_pixels(host: str, processor: Any, notes: list[str]) -> None:
         return
     processor.update(mean=mean, std=std)
     if host != 'mmaction':
-        processor['bgr_to_rgb'] = True
+        processor[key] = True
         if 'rgb_to_bgr' in processor:
             processor['rgb_to_bgr'] = False
     notes.append(

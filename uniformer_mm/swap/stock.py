@@ -107,12 +107,6 @@ def find_stock(source: Any) -> Stock:
             f'default_scope of a config must be one of {list(HOSTS)}, got '
             f'{host!r}: set it, it says which host builds the model'
         )
-    if host == 'mmpretrain':
-        raise ValueError(
-            'configs of mmpretrain are not swapped: its classifiers want the '
-            "last map behind a batch norm (out_indices=(3,), out_norm='BN'); "
-            'docs/hosts.md has a config'
-        )
     import_extra(host)
     if not isinstance(config.get('model'), dict):
         raise ValueError(f'{path or "the config"} has no model = dict(...)')

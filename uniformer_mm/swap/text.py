@@ -89,6 +89,9 @@ def _changes(old: Any, new: Any) -> dict[str, Any]:
                 if gone or before.get('type') != value.get('type')
                 else _changes(before, value)
             )
+        elif isinstance(value, dict) and key in old:
+            # MMEngine merges no dict into a list, nor into None.
+            value = {'_delete_': True, **value}
         changes[key] = value
     return changes
 

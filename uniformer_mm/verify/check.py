@@ -19,6 +19,7 @@ from torch import Tensor
 
 from uniformer_mm.analysis import count_complexity
 from uniformer_mm.configs import config_root, results_of_weights
+from uniformer_mm.engine.data_checking import missing_paths
 from uniformer_mm.predict.host_model import HostModel
 from uniformer_mm.verify.metrics import METRICS
 from uniformer_mm.weights.steps import permute_head
@@ -127,6 +128,8 @@ def _verify_row(
     task, name = entry.tested_as, row['config']
     config = Config.fromfile(config_root() / task / f'{name}.py')
     config.merge_from_dict(options or {})
+    if data is not None:
+        _require_layout(config, data, name)
     host = HostModel(
         task,
         config,
@@ -136,15 +139,8 @@ def _verify_row(
         ema=None,
         progress=True,
     )
-    counted = count_complexity(config)
-    for what, column, number in (
-        ('parameters (M)', 'params_m', counted.params / 1e6),
-        ('FLOPs (G)', 'flops_g', counted.macs / 1e9),
-    ):
-        if row[column]:
-            paper = float(row[column])
-            allowed = SHARE * paper + _rounding(row[column])
-            yield Finding(name, what, paper, number, allowed)
+    if row['params_m'] or row['flops_g']:
+        yield from _compare_complexity(config, row)
     wanted = {m: key for m, key in METRICS[task].items() if row[m]}
     if data is None:
         for metric in wanted:
@@ -164,6 +160,20 @@ def _verify_row(
                 percent * float(measured[key]),
                 TOLERANCE,
             )
+
+
+def _compare_complexity(
+    config: Config, row: dict[str, str]
+) -> Iterator[Finding]:
+    counted = count_complexity(config)
+    for what, column, number in (
+        ('parameters (M)', 'params_m', counted.params / 1e6),
+        ('FLOPs (G)', 'flops_g', counted.macs / 1e9),
+    ):
+        if row[column]:
+            paper = float(row[column])
+            allowed = SHARE * paper + _rounding(row[column])
+            yield Finding(row['config'], what, paper, number, allowed)
 
 
 def _permuted(
@@ -214,6 +224,18 @@ def _point_at(config: Config, data: Path) -> None:
 
     for part in ('test_dataloader', 'test_evaluator'):
         config[part] = moved(config[part])
+
+
+def _require_layout(config: Config, data: Path, name: str) -> None:
+    """Raise ``FileNotFoundError`` where the data set looks in vain."""
+    pointed = copy.deepcopy(config)
+    _point_at(pointed, data)
+    missing = missing_paths(pointed.test_dataloader.dataset)
+    if lines := ''.join(f'\n  {key}: {path}' for key, path in missing):
+        raise FileNotFoundError(
+            f'data: {data} is not laid out as {name}.py has it below its '
+            f'data_root; there is no{lines}'
+        )
 
 
 def _test(config: Config, state: Any, device: str) -> dict[str, float]:
