@@ -41,10 +41,10 @@ class Row(Case):
     Attributes:
         stock: With the backbone that is there: ``ok``, ``failed``, ``lacks``
             (a package or a file) or ``skipped`` (we have no input for it).
-        stock_cause: Why it is not ok, in one line.
+        stock_cause: Why it is not ok, or what was left out, in one line.
         ours: With our backbone: the same, ``tied`` (the model can't have
             another backbone) or ``refused`` (by the swap).
-        ours_cause: Why it is not ok, or by which arch it is, in one line.
+        ours_cause: The same, or by which arch it is ok.
         date: The day of the run.
         torch: Its version.
     """

@@ -22,9 +22,10 @@ from uniformer_mm.swap import TiedBackboneError, make_swap
 from uniformer_mm.swap.stock import path_of
 from uniformer_mm.undeclared import missing_in
 
-__all__ = ['Outcome', 'run']
+__all__ = ['UNTRAINED', 'Outcome', 'run']
 
 LONGEST = 200  # characters of a cause
+UNTRAINED = 'predicts alone, as its config names no steps of training'
 # Arguments of models that name files of weights.
 FILES = (
     'clip_pretrained',
@@ -61,10 +62,10 @@ def run(case: Case, ours: bool) -> Outcome:
         root = path_of(case.name).parents[case.config.count('/')]
         Path('configs').symlink_to(root)
         try:
-            _use(config, case.host, Path(folder), ours)
+            left = _use(config, case.host, Path(folder), ours)
         except Exception as error:
             return explained(error, 'failed')
-    return Outcome('ok', note)
+    return Outcome('ok', '; '.join(filter(None, (note, left))))
 
 
 def _swapped(name: str) -> tuple[Config, str]:
@@ -98,8 +99,8 @@ def one_line(error: BaseException) -> str:
     return text if len(text) <= LONGEST else f'{text[: LONGEST - 3]}...'
 
 
-def _use(config: Config, host: str, folder: Path, ours: bool) -> None:
-    """Build, train, predict; what goes wrong is raised."""
+def _use(config: Config, host: str, folder: Path, ours: bool) -> str:
+    """Build, train, predict; raise what goes wrong, say what is left out."""
     import_module(f'{host}.utils').register_all_modules()
     inputs = import_module(f'tools.stock_zoo.inputs.{host}')
     batches = inputs.make(config, folder)
@@ -119,16 +120,18 @@ def _use(config: Config, host: str, folder: Path, ours: bool) -> None:
         if type(module).__module__.startswith('uniformer_mm.')
         for weight in module.parameters()
     ]
-    before = [weight.detach().clone() for weight in weights]
-    _train(model, config, batches)
-    pairs = zip(before, weights, strict=True)
-    if ours and all(torch.equal(a, b) for a, b in pairs):
-        raise RuntimeError('the step changed no weight of our backbone')
+    if batches.train is not None:
+        before = [weight.detach().clone() for weight in weights]
+        _train(model, config, batches)
+        pairs = zip(before, weights, strict=True)
+        if ours and all(torch.equal(a, b) for a, b in pairs):
+            raise RuntimeError('the step changed no weight of our backbone')
     model.eval()
     with torch.no_grad():
         out = model.test_step(batches.test)
     if not out:
         raise RuntimeError(f'the prediction is {out!r}')
+    return UNTRAINED if batches.train is None else ''
 
 
 def _prepare(config: Config) -> None:

@@ -17,7 +17,7 @@ class Batches(NamedTuple):
     """What a data loader would give.
 
     Attributes:
-        train: For one training step.
+        train: For one training step; None if the host has none.
         test: For one prediction.
         trains: The part of the model that is trained; '' for the whole.
     """

@@ -33,15 +33,18 @@ def make(config: Config, _: Path) -> Batches:
     if config.get('data_mode') == 'bottomup':
         people = PEOPLE
         _halve(config)
-    batches = []
+    batches: list[Any] = []
     for dataset, number in (
         (train, 2),
         (config.test_dataloader.dataset, 1),
     ):
+        if not dataset.pipeline:  # mmpose can test the model, not train it
+            batches.append(None)
+            continue
         steps = Compose(
             [
                 TRANSFORMS.build(step)
-                for step in dataset.pipeline or _bottom_up(config.codec)
+                for step in dataset.pipeline
                 if short(step['type']) not in LEFT_OUT
             ]
         )
@@ -51,16 +54,6 @@ def make(config: Config, _: Path) -> Batches:
         samples = [steps(picture) for picture in pictures]
         batches.append(pseudo_collate(samples))
     return Batches(*batches)
-
-
-def _bottom_up(codec: Any) -> list[dict[str, Any]]:
-    """Steps for a model of whole pictures whose config names none."""
-    return [
-        {'type': 'BottomupRandomAffine', 'input_size': codec.input_size},
-        {'type': 'GenerateTarget', 'encoder': codec},
-        {'type': 'BottomupGetHeatmapMask'},
-        {'type': 'PackPoseInputs'},
-    ]
 
 
 def _halve(config: Config) -> None:
