@@ -277,6 +277,22 @@ def broken_xml(root: Path) -> None:
     next((root / 'Annotations').iterdir()).write_text('<annotation>')
 
 
+def growing_xml(root: Path) -> None:
+    entities = '<!ENTITY e0 "grows">' + ''.join(
+        f'<!ENTITY e{i} "{f"&e{i - 1};" * 10}">' for i in range(1, 12)
+    )
+    next((root / 'Annotations').iterdir()).write_text(
+        f'<!DOCTYPE a [{entities}]><annotation>&e11;</annotation>'
+    )
+
+
+def xml_of_another_file(root: Path) -> None:
+    next((root / 'Annotations').iterdir()).write_text(
+        '<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/hostname">]>'
+        '<annotation>&e;</annotation>'
+    )
+
+
 def one_video(root: Path) -> None:
     for folder in sorted(root.iterdir())[1:]:
         shutil.rmtree(folder)
@@ -301,6 +317,8 @@ def too_few_names(root: Path) -> None:
         ('yolo', no_names, 'no names of classes: add data.yaml'),
         ('yolo', empty_picture, 'can not be read'),
         ('voc', broken_xml, 'xml is no xml'),
+        ('voc', growing_xml, 'limit on input amplification'),
+        ('voc', xml_of_another_file, 'undefined entity'),
         ('videos', one_video, 'for 2 classes or more, found'),
         ('label maps', photographs, 'are they photographs'),
         ('label maps', too_few_names, r'values \[2.*\], and there are 2 na'),

@@ -19,6 +19,9 @@ INTRO = """# UniFormer
 Choose a picture (a clip for action), or an example. Then click on a point of
 the answer: panels show what it attends to."""
 THRESHOLD = 0.3
+# Gradio keeps 60 KiB for each visitor, by default for 10,000 of them; this
+# page has no state that would be lost.
+SESSIONS = 100
 WITH_THRESHOLD = ('detection', 'pose')
 
 
@@ -227,5 +230,6 @@ def launch(page: Any, host: str, port: int, limits: Limits) -> str:
         mcp_server=False,
         footer_links=['api'],
         show_error=False,
+        state_session_capacity=SESSIONS,
     )
     return str(address)
