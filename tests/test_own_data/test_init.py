@@ -370,3 +370,5 @@ def test_arguments(tmp_path: Path) -> None:
     (tmp_path / 'my_data').mkdir()
     with pytest.raises(FileExistsError, match='my_data is there'):
         write_config('pose', tmp_path, tmp_path / 'my.py')
+    with pytest.raises(FileExistsError, match='my_data has your data'):
+        write_config('pose', tmp_path / 'my_data', tmp_path / 'my.py')

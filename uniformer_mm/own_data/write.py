@@ -71,6 +71,11 @@ def write_config(
         raise FileNotFoundError(f'no folder {root}')
     out = out.expanduser().resolve()
     folder = out.with_name(f'{out.stem}_data')
+    if folder == root:
+        raise FileExistsError(
+            f'{root} has your data, and what is written for {out.name} would '
+            'have that name; name another --out'
+        )
     for path in (out, folder):
         if path.exists():
             raise FileExistsError(f'{path} is there; name another --out')

@@ -32,7 +32,7 @@ def best_classes(logits: Tensor, size: Sequence[int]) -> Tensor:
     # One class after another would be slow, all at once large.
     best: Tensor | None = None
     label_map = torch.zeros((), dtype=torch.int64, device=logits.device)
-    for first, part in enumerate(logits[0].split(TOGETHER)):
+    for first, part in enumerate(torch.split(logits[0], TOGETHER)):
         part = F.interpolate(
             part[None],
             tuple(size),
