@@ -108,6 +108,7 @@ ALLOWED = {
     'models.light_blocks': {'fast.path', 'models'},
     'models.recompute': {'fast.path'},
     'models.specs': {'checks'},
+    'models.stages': {'models.blocks', 'models.layers', 'models.specs'},
     'necks': {'backbones.init_cfg', 'checks', 'necks', 'registry'},
     'own_data': {
         'checks',

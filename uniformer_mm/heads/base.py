@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from uniformer_mm.backbones.init_cfg import InitCfg, resolve_init_cfg
 from uniformer_mm.checks import check_count, check_rate
@@ -17,26 +17,30 @@ __all__ = ['ClassHead', 'labels_of']
 
 
 class ClassHead(BaseModule):
-    """A head of mmpretrain's ``ImageClassifier``; ``forward`` gives logits.
+    """A head of mmpretrain's ``ImageClassifier`` with two linear layers.
+
+    ``forward``, of a subclass, gives logits.
 
     Args:
         num_classes (int): Classes, >= 1.
         in_channels (int): Channels of the backbone's last map, >= 1.
-        label_smooth_eps (float): Label smoothing, in [0, 1).
-        init_cfg (dict | list[dict] | None): MMEngine initialisation. None:
-            truncated normal of std 0.02, as in the paper.
+        label_smooth_eps (float): Label smoothing, in [0, 1). Defaults to 0.1.
+        init_cfg (dict | list[dict] | None): MMEngine initialisation. Defaults
+            to None: truncated normal of std 0.02, as in the paper.
 
     Raises:
         TypeError: An argument is of the wrong type.
         ValueError: An argument breaks its rule.
     """
 
+    second: ClassVar[str]  # official name of the layer beside ``fc``
+
     def __init__(
         self,
         num_classes: int,
         in_channels: int,
-        label_smooth_eps: float,
-        init_cfg: InitCfg,
+        label_smooth_eps: float = 0.1,
+        init_cfg: InitCfg = None,
     ) -> None:
         check_count('num_classes', num_classes)
         check_count('in_channels', in_channels)
@@ -44,6 +48,8 @@ class ClassHead(BaseModule):
         super().__init__(resolve_init_cfg(init_cfg))
         self.num_classes = num_classes
         self.label_smooth_eps = label_smooth_eps
+        self.fc = nn.Linear(in_channels, num_classes)
+        self.add_module(self.second, nn.Linear(in_channels, num_classes))
 
     def predict(
         self, feats: Any, data_samples: Sequence[Any] | None = None

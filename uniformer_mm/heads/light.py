@@ -13,7 +13,6 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from uniformer_mm.backbones.init_cfg import InitCfg
 from uniformer_mm.heads.base import ClassHead, labels_of
 from uniformer_mm.registry import MODELS
 
@@ -28,28 +27,11 @@ class LightClsHead(ClassHead):
     ``out_norm='BN'``, ``as_tuple=False`` and ``out_cls_token=True``; no neck.
     Tests take the map alone.
 
-    Args:
-        num_classes (int): Classes, >= 1.
-        in_channels (int): Channels of map and class token, >= 1.
-        label_smooth_eps (float): Label smoothing, in [0, 1). Defaults to 0.1.
-        init_cfg (dict | list[dict] | None): MMEngine initialisation. Defaults
-            to None: truncated normal of std 0.02, as in the paper.
-
-    Raises:
-        TypeError: An argument is of the wrong type.
-        ValueError: An argument breaks its rule.
+    Takes the arguments of ``ClassHead``.
     """
 
-    def __init__(
-        self,
-        num_classes: int,
-        in_channels: int,
-        label_smooth_eps: float = 0.1,
-        init_cfg: InitCfg = None,
-    ) -> None:
-        super().__init__(num_classes, in_channels, label_smooth_eps, init_cfg)
-        self.fc = nn.Linear(in_channels, num_classes)
-        self.fc_cls = nn.Linear(in_channels, num_classes)
+    second = 'fc_cls'
+    fc_cls: nn.Linear
 
     def pre_logits(self, feats: tuple[Tensor, Tensor]) -> Tensor:
         """Return the mean (N, C) of the map (N, C, H, W).

@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from uniformer_mm.backbones.init_cfg import InitCfg
 from uniformer_mm.heads.base import ClassHead
 from uniformer_mm.registry import MODELS
 
@@ -34,28 +33,11 @@ class TokenLabelClsHead(ClassHead):
     ``LoadTokenLabels``. The loss of the image looks at the label map's crop as
     a whole, not at the class that the data set tells, as officially.
 
-    Args:
-        num_classes (int): Classes, >= 1.
-        in_channels (int): Channels of the map, >= 1.
-        label_smooth_eps (float): Label smoothing, in [0, 1). Defaults to 0.1.
-        init_cfg (dict | list[dict] | None): MMEngine initialisation. Defaults
-            to None: truncated normal of std 0.02, as in the paper.
-
-    Raises:
-        TypeError: An argument is of the wrong type.
-        ValueError: An argument breaks its rule.
+    Takes the arguments of ``ClassHead``.
     """
 
-    def __init__(
-        self,
-        num_classes: int,
-        in_channels: int,
-        label_smooth_eps: float = 0.1,
-        init_cfg: InitCfg = None,
-    ) -> None:
-        super().__init__(num_classes, in_channels, label_smooth_eps, init_cfg)
-        self.fc = nn.Linear(in_channels, num_classes)
-        self.fc_aux = nn.Linear(in_channels, num_classes)
+    second = 'fc_aux'
+    fc_aux: nn.Linear
 
     def pre_logits(self, feats: Tensor) -> Tensor:
         """Return the mean (N, C) of the map (N, C, H, W)."""

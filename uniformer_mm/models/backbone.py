@@ -20,16 +20,10 @@ from uniformer_mm.models.arguments import (
     normalize_with_cp,
 )
 from uniformer_mm.models.attention import Attention
-from uniformer_mm.models.blocks import (
-    AttentionBlock,
-    ConvBlock,
-    SplitAttentionBlock,
-)
+from uniformer_mm.models.blocks import AttentionBlock, SplitAttentionBlock
 from uniformer_mm.models.form import TwoForms
 from uniformer_mm.models.layers import (
     BATCH_NORMS,
-    ConvEmbed,
-    PatchEmbed,
     channel_norm,
     channels_last,
     contiguous,
@@ -37,11 +31,10 @@ from uniformer_mm.models.layers import (
 )
 from uniformer_mm.models.recompute import run_checkpointed
 from uniformer_mm.models.specs import ARCHS, ArchSpec, resolve_arch
+from uniformer_mm.models.stages import STRIDES, make_blocks, make_embed
 
 __all__ = ['Backbone', 'init_linear']
 
-STRIDES = (4, 8, 16, 32)
-PATCH_SIZES = (4, 2, 2, 2)
 # For torch.fx: a check is one step of its graphs.
 torch.fx.wrap('check_input')
 
@@ -142,40 +135,16 @@ class Backbone(TwoForms):
         for i in range(self.num_stages):
             dim = spec.embed_dims[i]
             last_dim = spec.embed_dims[i - 1] if i else in_channels
-            embed: nn.Module
-            if spec.stem == 'conv' or (spec.stem == 'conv_first' and i == 0):
-                embed = ConvEmbed(ndim, last_dim, dim, first=i == 0)
-            else:
-                overlaps = i == 0 or temporal_stride_std
-                embed = PatchEmbed(
-                    ndim,
-                    last_dim,
-                    dim,
-                    PATCH_SIZES[i],
-                    time_kernel=3 if overlaps else 1,
-                    time_stride=2 if i == 0 else 1,
-                )
-            blocks = nn.ModuleList()
-            for j in range(spec.depths[i]):
-                settings: dict[str, Any] = {
-                    'mlp_ratio': spec.mlp_ratio,
-                    'drop_rate': drop_rate,
-                    'drop_path': rates[sum(spec.depths[:i]) + j],
-                    'layer_scale': spec.layer_scale[i],
-                }
-                if i < 2:
-                    blocks.append(ConvBlock(ndim, dim, **settings))
-                    continue
-                kind = self.attention_block_type(i, j)
-                blocks.append(
-                    kind(
-                        ndim,
-                        dim,
-                        head_dim=spec.head_dim,
-                        attn_drop_rate=attn_drop_rate,
-                        **settings,
-                    )
-                )
+            embed = make_embed(spec, ndim, i, last_dim, temporal_stride_std)
+            blocks = make_blocks(
+                spec,
+                ndim,
+                i,
+                self.attention_block_type,
+                drop_rate=drop_rate,
+                attn_drop_rate=attn_drop_rate,
+                drop_paths=rates,
+            )
             self.add_module(f'patch_embed{i + 1}', embed)
             self.add_module(f'blocks{i + 1}', blocks)
             if out_norm == 'LN' and i in self.out_indices:

@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import nn
 
-from uniformer_mm.models.backbone import STRIDES, Backbone
+from uniformer_mm.models.backbone import Backbone
 from uniformer_mm.models.blocks import AttentionBlock
+from uniformer_mm.models.stages import STRIDES
 
 __all__ = ['attention_blocks', 'backbone_of', 'choose', 'stride_of']
 
