@@ -33,8 +33,8 @@ HOOKS = (
     '_backward_pre_hooks',
 )
 GLOBAL_HOOKS = [getattr(torch_module, f'_global{name}') for name in HOOKS]
-# What users replace on a module itself; the last is set by its ``compile``.
-PATCHES = ('forward', '_conv_forward', '_call_impl', '_compiled_call_impl')
+# What users replace on a module itself.
+PATCHES = ('forward', '_conv_forward', '_call_impl')
 # Owner, name and what torch has there: fast forms call other functions, or
 # these in tiles, and profilers, quantisers and the like replace them at once
 # for all layers.
@@ -121,7 +121,8 @@ def is_untouched(module: nn.Module, x: Tensor) -> bool:
     is, in its dtype. Weight norm, pruning and the like have hooks, or other
     classes.
     """
-    if is_hooked(module):
+    # What its ``compile`` sets computes the same; it is what the user wants run.
+    if is_hooked(module) or '_compiled_call_impl' in vars(module):
         return False
     for held in (module._parameters, module._buffers):
         for tensor in held.values():
