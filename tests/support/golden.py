@@ -25,6 +25,8 @@ GOLDEN = Path(__file__).parents[1] / 'golden'
 
 def _load_fill() -> ModuleType:
     spec = importlib.util.spec_from_file_location('fill', GOLDEN / 'fill.py')
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -51,7 +53,7 @@ class GoldenCase:
 
     def loss(self, outs: tuple[Tensor, ...]) -> Tensor:
         """The training loss of the case."""
-        return sum(
+        parts = [
             (
                 out
                 * torch.from_numpy(
@@ -59,7 +61,8 @@ class GoldenCase:
                 )
             ).mean()
             for i, out in enumerate(outs)
-        )
+        ]
+        return torch.stack(parts).sum()
 
     def relative_error(self, key: str, value: Tensor) -> float:
         """Largest error of ``value`` against the stored samples ``key``."""
@@ -93,17 +96,16 @@ def build(case: GoldenCase) -> nn.Module:
     """The model of a case, with its weights."""
     meta = case.spec['meta']
     arch = meta['arch'].removeprefix('light_')
+    model: nn.Module
     if case.spec['kind'] != 'dense':
+        of_split = {'split': True, 'temporal_stride_std': True}
+        changes: dict[str, Any] = of_split if meta.get('split') else {}
         model = UniFormerClassifier(
             arch,
             num_classes=meta['num_classes'],
             token_labeling=meta.get('token_labeling', False),
             ndim=3 if case.spec['kind'] == 'video' else 2,
-            **(
-                {'split': True, 'temporal_stride_std': True}
-                if meta.get('split')
-                else {}
-            ),
+            **changes,
         )
     elif ARCHS[arch].light:
         model = UniFormerLight(arch)
@@ -118,4 +120,5 @@ def build(case: GoldenCase) -> nn.Module:
 
 def backbone_of(model: nn.Module) -> nn.Module:
     """The backbone of a classifier, or the backbone itself."""
-    return getattr(model, 'backbone', model)
+    backbone: nn.Module = getattr(model, 'backbone', model)
+    return backbone

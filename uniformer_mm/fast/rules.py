@@ -121,7 +121,7 @@ def is_untouched(module: nn.Module, x: Tensor) -> bool:
     is, in its dtype. Weight norm, pruning and the like have hooks, or other
     classes.
     """
-    # What its ``compile`` sets computes the same; it is what the user wants run.
+    # What its ``compile`` sets computes the same, and is what shall run.
     if is_hooked(module) or '_compiled_call_impl' in vars(module):
         return False
     for held in (module._parameters, module._buffers):
