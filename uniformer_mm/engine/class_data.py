@@ -183,7 +183,7 @@ def _files(folder: Path | str) -> Iterator[os.DirEntry[str]]:
 def _require_list(path: Path, classes: Sequence[Any] | None) -> None:
     """See that a list has a picture and the number of a class per line."""
     most = len(classes) - 1 if classes is not None else None
-    for i, line in enumerate(path.read_text('utf-8').splitlines(), 1):
+    for i, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
         _, gap, label = line.strip().rpartition(' ')
         fits = gap and label.isdecimal()
         if line.strip() and not (

@@ -28,7 +28,9 @@ def mkl_lacks_avx512() -> bool:
     It does on AMD's processors with AVX-512, which oneDNN uses.
     """
     try:
-        maker = 'AuthenticAMD' in Path('/proc/cpuinfo').read_text()
+        maker = 'AuthenticAMD' in Path('/proc/cpuinfo').read_text(
+            encoding='utf-8', errors='replace'
+        )
     except OSError:
         maker = False
     return (

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ['PICTURES', 'files_below', 'picture_size', 'read_text']
+__all__ = ['PICTURES', 'files_below', 'picture_size', 'utf8_text']
 
 PICTURES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 
@@ -25,7 +25,7 @@ def files_below(root: Path, endings: Iterable[str]) -> list[str]:
     return sorted(found)
 
 
-def read_text(path: Path) -> str:
+def utf8_text(path: Path) -> str:
     """The text of a file in UTF-8, without a mark at its beginning.
 
     Raises:

@@ -9,7 +9,7 @@ from uniformer_mm.own_data.by_class import (
     missing_notes,
     read_by_class,
 )
-from uniformer_mm.own_data.files import PICTURES, files_below, read_text
+from uniformer_mm.own_data.files import PICTURES, files_below, utf8_text
 from uniformer_mm.own_data.splits import shared_notes, split_of
 
 __all__ = ['read_labelled_pictures']
@@ -61,7 +61,7 @@ def _rows(
     ]
     rows: dict[str, int] = {}
     lost: list[str] = []
-    for number, line in enumerate(read_text(root / name).splitlines(), 1):
+    for number, line in enumerate(utf8_text(root / name).splitlines(), 1):
         if not line.strip():
             continue
         at = f'{root / name}: line {number}'
@@ -92,7 +92,7 @@ def _classes(root: Path, found: Labelled) -> list[str]:
         raise ValueError(f'none of the pictures of the lists is in {root}')
     labels = {label for _, label in rows}
     for path in files_below(root, [NAMES]):
-        lines = read_text(root / path).splitlines()
+        lines = utf8_text(root / path).splitlines()
         names = [line.strip() for line in lines if line.strip()]
         if max(labels) >= len(names):
             raise ValueError(

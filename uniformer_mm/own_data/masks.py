@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from uniformer_mm.own_data.files import files_below, picture_size, read_text
+from uniformer_mm.own_data.files import files_below, picture_size, utf8_text
 from uniformer_mm.own_data.mask_files import Value, count_values
 from uniformer_mm.own_data.pairs import MaskPair, find_pairs
 from uniformer_mm.own_data.splits import image_sets, split_of
@@ -80,7 +80,7 @@ def _names(root: Path) -> dict[Value, str]:
         name = path.rpartition('/')[2].lower()
         if name not in NAMES:
             continue
-        text = read_text(root / path)
+        text = utf8_text(root / path)
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         if name == 'classes.txt':
             return dict(enumerate(lines))

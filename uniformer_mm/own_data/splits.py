@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from uniformer_mm.own_data.files import files_below, read_text
+from uniformer_mm.own_data.files import files_below, utf8_text
 
 __all__ = ['image_sets', 'make_splits', 'shared_notes', 'split_of']
 
@@ -44,7 +44,7 @@ def image_sets(root: Path) -> tuple[dict[str, str], list[str]]:
         path = Path(name)
         split = split_of(path.name)
         if 'ImageSets' in path.parts and split != 'all':
-            lines = read_text(root / name).splitlines()
+            lines = utf8_text(root / name).splitlines()
             # Lists of a class have 1 or -1 behind the name.
             lists.setdefault(split, []).extend(
                 re.sub(r'\s+-?[01]$', '', line.strip())

@@ -14,7 +14,7 @@ from uniformer_mm.own_data.files import (
     PICTURES,
     files_below,
     picture_size,
-    read_text,
+    utf8_text,
 )
 from uniformer_mm.own_data.splits import split_of
 
@@ -53,7 +53,7 @@ def read_yolo(root: Path, found: Mapping[str, str]) -> Contents:
     for name, labels in found.items():
         picture = Picture(name, *picture_size(root / name))
         if labels:
-            lines = read_text(root / labels).splitlines()
+            lines = utf8_text(root / labels).splitlines()
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     at = f'{root / labels}: line {number}'
@@ -86,7 +86,7 @@ def _label_files(root: Path) -> set[str]:
 def _class_names(root: Path) -> list[str]:
     for name in files_below(root, ['.yaml', '.yml']):
         try:
-            told = yaml.safe_load(read_text(root / name))
+            told = yaml.safe_load(utf8_text(root / name))
         except yaml.YAMLError as error:
             raise ValueError(f'{root / name} is no YAML: {error}') from error
         if not isinstance(told, Mapping):
@@ -118,7 +118,7 @@ def _class_names(root: Path) -> list[str]:
         return [str(one).strip() for one in names]
     for path in files_below(root, ['.txt', '.names']):
         if path.rpartition('/')[2] in NAMES:
-            lines = read_text(root / path).splitlines()
+            lines = utf8_text(root / path).splitlines()
             return [line.strip() for line in lines if line.strip()]
     raise ValueError(
         f'{root} has labels of YOLO and no names of classes: add data.yaml '
