@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from uniformer_mm.fast import path
+from uniformer_mm.fast import rules
 
 __all__ = ['FUSIBLE', 'KINDS', 'Operation', 'fused', 'trace']
 
@@ -109,7 +109,7 @@ def trace(call: Callable[[], object]) -> list[Operation]:
     # Fast forms step aside where operations are watched; here they are what
     # is looked at.
     unseen = mock.patch.object(
-        path, '_get_current_dispatch_mode', return_value=None
+        rules, '_get_current_dispatch_mode', return_value=None
     )
     with unseen, recorder:
         call()
