@@ -19,10 +19,11 @@ LOGS = '../benchmarks/learning/logs'
 
 
 def tables(results: Sequence[Result]) -> str:
-    """A row per model and length, medians over seeds; then each training."""
-    groups: dict[tuple[int, str], list[Result]] = {}
+    """A row per model and settings, medians of seeds; then each training."""
+    groups: dict[tuple[str, float, int, str], list[Result]] = {}
     for row in results:
-        groups.setdefault((row.iterations, row.model), []).append(row)
+        settings = row.tested, row.lr, row.iterations, row.model
+        groups.setdefault(settings, []).append(row)
     first = results[0]
     return '\n\n'.join(
         [
@@ -39,6 +40,8 @@ def summary(rows: Sequence[Result]) -> dict[str, str]:
     return {
         'backbone': first.model,
         'params (M)': f'{first.params / 1e6:.1f}',
+        'split': first.tested,
+        'learning rate': f'{first.lr:g}',
         'iterations': str(first.iterations),
         'seeds': str(len(rows)),
         'box AP, ours': spread(row.ap for row in rows),
