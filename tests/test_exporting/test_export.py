@@ -127,6 +127,23 @@ def test_a_classifier(host_test: Get, tmp_path: Path) -> None:
         np.testing.assert_allclose(result.scores, expected, atol=1e-5)
 
 
+def test_a_program_takes_the_pictures_that_it_is_for(
+    host_test: Get, tmp_path: Path
+) -> None:
+    test = host_test('classification')
+    settings: dict[str, Any] = {
+        'format': 'exported-program',
+        'out': tmp_path / 'model.pt2',
+    }
+    with pytest.raises(ValueError, match=r'64 px on.* are 32 x 32: set fixed'):
+        export(test.config, test.checkpoint, **settings)
+    export(test.config, test.checkpoint, fixed_size=True, **settings)
+    results = load('classification', weights=settings['out']).predict(
+        test.inputs
+    )
+    assert not any(result.error for result in results)
+
+
 @pytest.mark.parametrize(
     'kind', ['openvino', 'exported-program', 'torchscript']
 )

@@ -22,7 +22,7 @@ from uniformer_mm.checks import (
 from uniformer_mm.configs import find_config
 from uniformer_mm.deployed import deploy
 from uniformer_mm.exporting.detector import DetectorNetwork
-from uniformer_mm.exporting.graph import MIN_SIDE
+from uniformer_mm.exporting.graph import EXAMPLE_SIDE, MIN_SIDE
 from uniformer_mm.exporting.inputs import (
     example_of,
     noise_like,
@@ -176,7 +176,13 @@ def export(
     task = 'backbone' if backbone else predictor.task
     kind = NETWORKS[task]
     network = kind(_prepared(model))
-    example = example_of(predictor, network, size, dynamic=not fixed_size)
+    example = example_of(
+        predictor,
+        network,
+        size,
+        dynamic=not fixed_size,
+        least=EXAMPLE_SIDE if format == 'exported-program' else MIN_SIDE,
+    )
     fixed = tuple(example.shape[-2:]) if fixed_size else None
     seen = pictures_of(predictor, pictures, fixed)
     card = make_card(

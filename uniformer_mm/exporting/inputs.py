@@ -32,6 +32,7 @@ def example_of(
     size: Sequence[int] | None,
     *,
     dynamic: bool,
+    least: int,
 ) -> Tensor:
     """Return noise, two as a batch, of the size that a file is made with.
 
@@ -40,9 +41,11 @@ def example_of(
         network: What is exported.
         size: Height and width in place of that.
         dynamic: Whether the file takes other sizes too.
+        least: Height and width from which on it then does.
 
     Raises:
-        ValueError: The network takes one size, and ``size`` is another.
+        ValueError: The network takes one size, and ``size`` is another; or
+            the file would not take the size that it is for.
     """
     clip = predictor.task == 'action'
     blank = np.zeros((FRAMES, *BLANK) if clip else BLANK, np.uint8)
@@ -55,8 +58,15 @@ def example_of(
                 f'for, got {list(size)}'
             )
         axes[-2:] = size
-    elif dynamic and network.dynamic:
-        axes[-2:] = [max(side, EXAMPLE_SIDE) for side in axes[-2:]]
+    if dynamic and network.dynamic:
+        if min(axes[-2:]) < least:
+            raise ValueError(
+                f'this format takes pictures of {least} x {least} px on, and '
+                f'those of this config are {axes[-2]} x {axes[-1]}: set '
+                'fixed_size (--fixed-size), or export to another format'
+            )
+        if size is None:
+            axes[-2:] = [max(side, EXAMPLE_SIDE) for side in axes[-2:]]
     generator = torch.Generator().manual_seed(1)
     return torch.randn((2, *axes), generator=generator)
 
