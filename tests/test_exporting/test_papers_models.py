@@ -53,5 +53,14 @@ def test_a_family_exports(name: str, tmp_path: Path) -> None:
         torch.save({'state_dict': predictor.module.state_dict()}, weights)
     # A smaller size costs less, and is no less a size.
     size = (160, 192) if task in ('detection', 'segmentation') else None
-    out = tmp_path / 'model.onnx'
-    assert not export(config, weights, out=out, size=size).failures
+    # Drawn weights that are made sure of their answers multiply rounding too:
+    # a mask that is off by 1e-4 is of a box that is off by 5e-4 px.
+    tolerance = 5e-4 if task == 'detection' else None
+    report = export(
+        config,
+        weights,
+        out=tmp_path / 'model.onnx',
+        size=size,
+        tolerance=tolerance,
+    )
+    assert not report.failures

@@ -46,12 +46,7 @@ def served(
         command,
         stdout=subprocess.PIPE,
         text=True,
-        env={
-            **os.environ,
-            'TMPDIR': str(folder),  # it is killed
-            # Else each of Gradio's threads fills memory of its own for long.
-            'MALLOC_ARENA_MAX': '1',
-        },
+        env={**os.environ, 'TMPDIR': str(folder)},  # it is killed
     ) as page:
         try:
             assert page.stdout is not None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
 import os
 import sys
 import tempfile
@@ -25,6 +27,7 @@ NOTICE = (
     'circles, squares and triangles. It knows nothing else.'
 )
 LOOPBACK = '127.0.0.1'
+M_ARENA_MAX = -8  # of glibc's mallopt
 
 
 def add_parser(verbs: Any) -> None:
@@ -85,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _serve(args: argparse.Namespace) -> int:
     models = _models(args)
+    _share_heap()
     import_extra('gradio')
     from uniformer_mm.serve.limits import Limits
 
@@ -105,6 +109,16 @@ def _serve(args: argparse.Namespace) -> int:
         finally:
             page.close()
     return 0
+
+
+def _share_heap() -> None:
+    """Let all threads, of which Gradio starts many, use one heap.
+
+    glibc gives each its own, and what is free in one is free for no other: a
+    page then grows with each request. Other C libraries have no such function.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def _models(args: argparse.Namespace) -> dict[str, str | None]:
