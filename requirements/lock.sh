@@ -37,6 +37,10 @@ stacks=(lock-py3*.txt)
 mapfile -t has < <(names "${stacks[@]}" | sort | uniq -c |
   awk -v n=${#stacks[@]} '$1 == n || /nvidia|cuda/ { print "--no-emit-package=" $2 }')
 resolve lock-dev.txt 3.10 --constraint lock-py310.txt "${has[@]}" < dev.in
+# What Gradio wants of the standard library until Python 3.12.
+echo 'audioop-lts<=0.2.2' | resolve lock-audioop.txt 3.13 --no-header
+sed 's/^audioop-lts==[^ ]*/& ; python_version >= "3.13"/' lock-audioop.txt >> lock-dev.txt
+rm lock-audioop.txt
 mapfile -t has < <(names lock-py311.txt lock-dev.txt | sed 's/^/--no-emit-package=/')
 resolve lock-docs.txt 3.11 --constraint lock-py311.txt "${has[@]}" < docs.in
 

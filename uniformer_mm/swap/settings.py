@@ -177,10 +177,8 @@ def _set_pixels(host: str, processor: Any, notes: list[str]) -> None:
         processor[key] = True
         if 'rgb_to_bgr' in processor:
             processor['rgb_to_bgr'] = False
-    notes.append(
-        f'pixels are normalised as for our weights, in RGB; it was {old[0]} '
-        f'and {old[1]}'
-    )
+    before = f'before {old[0]} and {old[1]}' if old[0] else 'they were not'
+    notes.append(f'pixels are normalised as for our weights, in RGB; {before}')
 
 
 def _set_constructor(config: Config, notes: list[str]) -> None:
