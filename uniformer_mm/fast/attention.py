@@ -13,7 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from uniformer_mm.fast.linear import AVAILABLE, onednn_is_on
+from uniformer_mm.fast.linear import (
+    AVAILABLE,
+    multiply_packed,
+    onednn_is_on,
+    pack_weight,
+)
 from uniformer_mm.fast.path import fast_form
 from uniformer_mm.fast.processor import mkl_lacks_avx512
 
@@ -68,26 +73,18 @@ def _by_head(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     b, heads, length, dim = q.shape
     y = q.new_empty(b, length, heads, dim)
     q = q * dim**-0.5
-    pack = torch.ops.mkldnn._reorder_linear_weight
     for i, j in product(range(b), range(heads)):
         # A linear layer whose weight are the keys, and one of the values.
-        keys = pack(k[i, j].contiguous(), QUERIES)
-        values = pack(v[i, j].mT.contiguous(), QUERIES)
+        keys = pack_weight(k[i, j].contiguous(), QUERIES)
+        values = pack_weight(v[i, j].mT.contiguous(), QUERIES)
         queries = _split(q[i, j].contiguous(), QUERIES)
         for some, out in zip(
             queries, _split(y[i, :, j], QUERIES), strict=True
         ):
-            scores = _multiply(some, keys)
-            out.copy_(_multiply(scores.softmax(-1), values))
+            scores = multiply_packed(some, keys, None)
+            out.copy_(multiply_packed(scores.softmax(-1), values, None))
     return y.flatten(2)
 
 
 def _split(x: Tensor, size: int, dim: int = 0) -> tuple[Tensor, ...]:
     return x.split(size, dim)  # type: ignore[no-untyped-call]
-
-
-def _multiply(x: Tensor, packed: Tensor) -> Tensor:
-    y: Tensor = torch.ops.mkldnn._linear_pointwise(
-        x, packed, None, 'none', [], ''
-    )
-    return y

@@ -23,7 +23,16 @@ from uniformer_mm.fast.kinds import is_pointwise
 from uniformer_mm.fast.leaves import fast_layer
 from uniformer_mm.fast.processor import has_bf16
 
-__all__ = ['PACKERS', 'multiplies', 'multiply', 'pack', 'packing_pays']
+__all__ = [
+    'PACKERS',
+    'multiplies',
+    'multiply',
+    'multiply_packed',
+    'pack',
+    'pack_weight',
+    'packing_pays',
+    'tokens_of',
+]
 
 LEAST_TOKENS = 1024  # for a weight that is packed for one call
 # Measured on x86 alone.
@@ -33,13 +42,26 @@ AVAILABLE = platform.machine() in ('x86_64', 'AMD64') and all(
 )
 
 
+def pack_weight(weight: Tensor, tokens: int) -> Tensor:
+    """Return a weight (out, C) as oneDNN reads it; ``tokens`` is a hint."""
+    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, tokens)
+    return packed
+
+
+def multiply_packed(
+    x: Tensor, packed: Tensor, bias: Tensor | None, *, gelu: bool = False
+) -> Tensor:
+    """(..., C) -> (..., out), followed by a GELU on request."""
+    # The last word is of the GELU: by the error function, not by tanh.
+    then = ['gelu', [], 'none'] if gelu else ['none', [], '']
+    y: Tensor = torch.ops.mkldnn._linear_pointwise(x, packed, bias, *then)
+    return y
+
+
 def pack(layer: Any) -> Tensor:
     """Return the weight (out, C) or (out, C, 1, ...) as oneDNN reads it."""
-    # (out, C, 1, ...) -> (out, C); the number of tokens is a hint.
-    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(
-        layer.weight.detach().flatten(1), LEAST_TOKENS
-    )
-    return packed
+    # (out, C, 1, ...) -> (out, C)
+    return pack_weight(layer.weight.detach().flatten(1), LEAST_TOKENS)
 
 
 # Class of a layer -> what packs its weight. Layers that keep a packed weight
@@ -93,12 +115,20 @@ def packing_pays(layer: Any, tokens: Tensor) -> bool:
 
 def multiply(layer: Any, tokens: Tensor, *, gelu: bool = False) -> Tensor:
     """(..., C) -> (..., out), followed by a GELU on request."""
-    # The last word is of the GELU: by the error function, not by tanh.
-    then = ['gelu', [], 'none'] if gelu else ['none', [], '']
-    y: Tensor = torch.ops.mkldnn._linear_pointwise(
-        tokens, PACKERS[type(layer)](layer), layer.bias, *then
-    )
-    return y
+    packed = PACKERS[type(layer)](layer)
+    return multiply_packed(tokens, packed, layer.bias, gelu=gelu)
+
+
+def tokens_of(layer: Any, x: Tensor) -> Tensor | None:
+    """(N, C, ...) -> (N, ..., C), if a convolution may be a product of them.
+
+    That is, of kernel 1, and on a map whose tokens lie in memory as they are.
+    """
+    # A map without a batch has one axis less than the weight.
+    if x.ndim != layer.weight.ndim or not multiplies(layer):
+        return None
+    tokens = x.movedim(1, -1)
+    return tokens if tokens.is_contiguous() else None
 
 
 @fast_layer(nn.Linear, grad=False)
@@ -110,10 +140,8 @@ def linear(layer: nn.Linear, x: Tensor) -> Any:
 @fast_layer(nn.Conv2d, nn.Conv3d, grad=False)
 def pointwise(layer: Any, x: Tensor) -> Any:
     """A convolution of kernel 1: (N, C, ...) -> (N, out, ...)."""
-    # A map without a batch has one axis less than the weight.
-    if x.ndim == layer.weight.ndim and multiplies(layer):
-        tokens = x.movedim(1, -1)  # (N, C, ...) -> (N, ..., C)
-        if tokens.is_contiguous() and packing_pays(layer, tokens):
-            # (N, ..., out) -> (N, out, ...)
-            return multiply(layer, tokens).movedim(-1, 1)
-    return NotImplemented
+    tokens = tokens_of(layer, x)
+    if tokens is None or not packing_pays(layer, tokens):
+        return NotImplemented
+    # (N, ..., out) -> (N, out, ...)
+    return multiply(layer, tokens).movedim(-1, 1)

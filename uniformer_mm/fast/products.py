@@ -49,13 +49,12 @@ def maps(layer: Any, x: Tensor) -> Any:
     Not of videos: torch leaves some of these in another order in memory, which
     the random masks of a dropout follow.
     """
-    if x.ndim == layer.weight.ndim and linear.multiplies(layer):
-        y = x.movedim(1, -1)  # (N, C, H, W) -> (N, H, W, C)
-        if y.is_contiguous() and pays(layer, y):
-            # (out, C, 1, 1) -> (out, C); (N, H, W, out) -> (N, out, H, W)
-            weight = layer.weight.flatten(1)
-            return product(y, weight, layer.bias).movedim(-1, 1)
-    return NotImplemented
+    y = linear.tokens_of(layer, x)
+    if y is None or not pays(layer, y):
+        return NotImplemented
+    # (out, C, 1, 1) -> (out, C); (N, H, W, out) -> (N, out, H, W)
+    weight = layer.weight.flatten(1)
+    return product(y, weight, layer.bias).movedim(-1, 1)
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -111,11 +110,8 @@ class _Product(Function):
 def _multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """(L, C), (out, C) -> (L, out)."""
     x, weight = x.contiguous(), weight.detach().contiguous()
-    packed = torch.ops.mkldnn._reorder_linear_weight(weight, len(x))
-    y: Tensor = torch.ops.mkldnn._linear_pointwise(
-        x, packed, bias, 'none', [], ''
-    )
-    return y
+    packed = linear.pack_weight(weight, len(x))
+    return linear.multiply_packed(x, packed, bias)
 
 
 def _differentiable(x: Tensor, weight: Tensor) -> Tensor:
