@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import torch
@@ -23,8 +22,16 @@ from torch import Tensor
 from benchmarks.machine import device_name
 from benchmarks.operations import FUSIBLE, KINDS, Operation
 from benchmarks.table import write_csv
+from benchmarks.timing import interleave
 
-__all__ = ['Machine', 'measure', 'read_gpus', 'read_machine', 'write_machine']
+__all__ = [
+    'Machine',
+    'measure',
+    'measured',
+    'read_gpus',
+    'read_machine',
+    'write_machine',
+]
 
 COLUMNS = ('machine', 'kind', 'work', 'rate')
 OVERHEAD = 'overhead'
@@ -143,17 +150,26 @@ def measure(rounds: int = 9) -> Machine:
     return Machine(name, rates, overhead_s)
 
 
-def _time(call: Call, rounds: int) -> float:
+def measured(calls: Sequence[Call], rounds: int) -> list[float]:
+    """Return the median seconds of each call, of this process, in turns."""
     clock = time.process_time
     if torch.get_num_threads() > 1:
         clock = time.perf_counter
+    times = interleave(
+        {str(i): call for i, call in enumerate(calls)},
+        rounds=rounds,
+        budget_s=math.inf,
+        warmup=0,
+        least=1,
+        clock=clock,
+    )
+    return [taken.median for taken in times.values()]
+
+
+def _time(call: Call, rounds: int) -> float:
     call()
-    taken = []
-    for _ in range(rounds):
-        before = clock()
-        call()
-        taken.append(clock() - before)
-    return median(taken)
+    (seconds,) = measured([call], rounds)
+    return seconds
 
 
 # (tokens, C, out): as in the four stages, of small and of large maps.

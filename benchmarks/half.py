@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.cases import CLASSES, DETECTION, SEGMENTATION, Case
+from benchmarks.ceilings import measured
 from benchmarks.machine import device_name
 from benchmarks.modes import Models
-from benchmarks.roofline import measured
 from benchmarks.table import write_csv
 from tests.support.golden import CASES as GOLDEN
 from tests.support.golden import GoldenCase, build

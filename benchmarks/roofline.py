@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from benchmarks.cases import CLASSES, DETECTION, POSE, SEGMENTATION, Case
 from benchmarks.ceilings import (
     Machine,
     measure,
+    measured,
     read_gpus,
     read_machine,
     write_machine,
@@ -141,20 +141,6 @@ def shares(
 
 def _percent(share: tuple[str, float]) -> str:
     return f'{share[0]} {share[1]:.0%}'
-
-
-def measured(calls: Sequence[Callable[[], Any]], rounds: int) -> list[float]:
-    """Return the median seconds of each call, of this process, in turns."""
-    clock = time.process_time
-    if torch.get_num_threads() > 1:
-        clock = time.perf_counter
-    taken: list[list[float]] = [[] for _ in calls]
-    for _ in range(rounds):
-        for call, seconds in zip(calls, taken, strict=True):
-            before = clock()
-            call()
-            seconds.append(clock() - before)
-    return [median(seconds) for seconds in taken]
 
 
 CHECK_COLUMNS = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import resource
 import shutil
@@ -18,6 +17,7 @@ from benchmarks.learning.data import write_splits
 from benchmarks.learning.recipe import Trial, config_of
 from benchmarks.machine import device_name
 from benchmarks.table import write_csv
+from tools.csv_rows import read_rows
 
 __all__ = ['RESULTS', 'Result', 'read_results', 'run_trial', 'write_results']
 
@@ -123,17 +123,10 @@ def read_results(path: Path) -> list[Result]:
     """
     kinds = {'int': int, 'float': float, 'str': str}
     columns = {field.name: kinds[str(field.type)] for field in fields(Result)}
-    with path.open(newline='') as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames != list(columns):
-            raise ValueError(
-                f'{path} must have the columns {list(columns)}, got '
-                f'{reader.fieldnames}'
-            )
-        return [
-            Result(**{name: columns[name](row[name]) for name in columns})
-            for row in reader
-        ]
+    return [
+        Result(**{name: columns[name](row[name]) for name in columns})
+        for row in read_rows(path, Result)
+    ]
 
 
 def write_results(path: Path, results: Iterable[Result]) -> None:
