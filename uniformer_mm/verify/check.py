@@ -129,6 +129,7 @@ def _verify_row(
     config = Config.fromfile(config_root() / task / f'{name}.py')
     config.merge_from_dict(options or {})
     if data is not None:
+        _point_at(config, data)
         _require_layout(config, data, name)
     host = HostModel(
         task,
@@ -150,7 +151,6 @@ def _verify_row(
     if labels is not None:
         state = _permuted(state, task, labels)
     for suffix, tested in _variants(entry, config):
-        _point_at(tested, data)
         measured = _test(tested, state, device)
         for metric, (key, percent) in wanted.items():
             yield Finding(
@@ -228,9 +228,7 @@ def _point_at(config: Config, data: Path) -> None:
 
 def _require_layout(config: Config, data: Path, name: str) -> None:
     """Raise ``FileNotFoundError`` where the data set looks in vain."""
-    pointed = copy.deepcopy(config)
-    _point_at(pointed, data)
-    missing = missing_paths(pointed.test_dataloader.dataset)
+    missing = missing_paths(config.test_dataloader.dataset)
     if lines := ''.join(f'\n  {key}: {path}' for key, path in missing):
         raise FileNotFoundError(
             f'data: {data} is not laid out as {name}.py has it below its '
