@@ -225,7 +225,7 @@ class Backbone(TwoForms):
     def arrange(self, outs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | Tensor:
         """Return the maps in the memory and the container asked for.
 
-        NOTE: compiled operations of mmcv, RoIAlign among them, read memory as
+        NOTE: some operations, RoIAligns among them, read memory as
         (N, C, H, W) whatever the strides, and heads call ``view``.
         """
         if not self.out_channels_last:
@@ -259,7 +259,7 @@ class Backbone(TwoForms):
             if module is not self and hasattr(module, 'reset_parameters'):
                 module.reset_parameters()
             if 'BatchNorm' in type(module).__name__ and module.affine:
-                # mmcv's, put in by ``sync_bn``, starts from chance.
+                # One of another library may start from chance.
                 nn.init.ones_(module.weight)
 
     def reset_time_attention(self) -> None:

@@ -84,7 +84,7 @@ class ConvBlock(Block):
     ) -> None:
         super().__init__((1, dim) + (1,) * ndim, layer_scale)
         # Norms first: tools that fold a norm into the convolution registered
-        # before it, as mmcv's fuse_conv_bn, would take one it does not follow.
+        # before it would take one that it does not follow.
         self.norm1 = BATCH_NORMS[ndim](dim)
         self.norm2 = BATCH_NORMS[ndim](dim)
         self.pos_embed = depthwise(ndim, dim, 3)

@@ -108,8 +108,8 @@ class DropPath(nn.Module):
 
     Kept samples are scaled by ``1 / (1 - drop_prob)``. Identity in eval mode.
 
-    NOTE: mmcv's module rounds ``keep + rand`` in the input's dtype, which in
-    bf16 shifts the probability by up to 0.4 %; a Bernoulli draw does not.
+    NOTE: to round ``keep + rand`` in the input's dtype, as is usual, shifts
+    the probability in bf16 by up to 0.4 %; a Bernoulli draw does not.
 
     Args:
         drop_prob (float): Probability of dropping, in [0, 1).

@@ -67,8 +67,8 @@ class UniFormer(Backbone):
         out_channels_last (bool): Leave the maps in the channels-last memory
             that they are computed in, which saves a copy of each. Not for
             heads that call ``view``, nor for operations that read memory as
-            (N, C, H, W) without a look at strides, as compiled ones of mmcv
-            do. Defaults to False: contiguous maps.
+            (N, C, H, W) without a look at strides. Defaults to False:
+            contiguous maps.
         frozen_stages (int): Number of leading stages, with their output
             norms and dropout, that are not trained and stay in eval mode; -1
             and 0 freeze none. Defaults to -1.
