@@ -8,7 +8,7 @@ from typing import Any
 
 from uniformer_mm.checks import check_choice, check_count
 
-__all__ = ['MODELS', 'PASSES', 'SUITES', 'Case', 'parse_shape']
+__all__ = ['GPU_DTYPES', 'MODELS', 'PASSES', 'SUITES', 'Case', 'parse_shape']
 
 PASSES = ('forward', 'training')
 DTYPES = ('fp32', 'tf32', 'bf16', 'fp16')
@@ -139,35 +139,47 @@ _CPU = (
     *(Case(peer, PANORAMA, 1) for peer in SMALL_PEERS),
     *(Case(peer, DETECTION, 1) for peer in (*SMALL_PEERS, 'vitdet-b')),
 )
-_GPU = tuple(
-    case
-    for dtype in ('tf32', 'bf16', 'fp16')
-    for case in (
-        *(
-            Case(model, shape, batch, direction, dtype)
-            for direction in PASSES
-            for model, shape, batch in (
-                ('uniformer-s-h14', DETECTION, 1),
-                ('uniformer-s-h14', DETECTION, 8),
-                ('uniformer-s', DETECTION, 1),
-                ('uniformer-s', DETECTION, 8),
-                ('uniformer-s', POSE, 64),
-                ('uniformer-s', CLASSES, 64),
-            )
-        ),
-        Case('uniformer-b-h14', DETECTION, 1, 'forward', dtype),
-        Case('uniformer-s-h14', SEGMENTATION, 16, 'training', dtype),
-        Case('uniformer-s-h14', PANORAMA, 1, 'forward', dtype),
-        *(Case(model, CLASSES, 1, 'forward', dtype) for model in FOR_CLASSES),
-        Case('uniformer-xxs', CLASSES, 64, 'forward', dtype),
-        Case('uniformer-s-video', CLIP, 8, 'forward', dtype),
-        Case('uniformer-s-video', CLIP, 8, 'training', dtype),
-        *(
-            Case(peer, shape, batch, 'forward', dtype)
-            for peer in (*SMALL_PEERS, 'vitdet-b')
-            for shape, batch in ((DETECTION, 1), (CLASSES, 64))
-        ),
+GPU_DTYPES = ('fp32', 'bf16', 'fp16')
+# What the goals for cards are about, and what else is of interest.
+_GPU_TARGETS = tuple(
+    Case(model, shape, 1, direction, dtype)
+    for dtype in GPU_DTYPES
+    for model, shape, direction in (
+        ('uniformer-s-h14', DETECTION, 'forward'),
+        ('uniformer-s-h14', DETECTION, 'training'),
+        ('uniformer-s', CLASSES, 'forward'),
+        ('uniformer-s', DETECTION, 'forward'),
+        ('uniformer-s', SEGMENTATION, 'forward'),
+        ('swin-t', DETECTION, 'forward'),
+        ('swin-t', SEGMENTATION, 'forward'),
     )
+)
+_GPU = (
+    *_GPU_TARGETS,
+    *(
+        Case(model, shape, batch, direction, dtype)
+        for dtype in ('tf32', 'bf16', 'fp16')
+        for model, shape, batch, direction in (
+            *(
+                (model, shape, batch, direction)
+                for direction in PASSES
+                for model, shape, batch in (
+                    ('uniformer-s-h14', DETECTION, 8),
+                    ('uniformer-s', DETECTION, 8),
+                    ('uniformer-s', POSE, 64),
+                    ('uniformer-s', CLASSES, 64),
+                )
+            ),
+            ('uniformer-b-h14', DETECTION, 1, 'forward'),
+            ('uniformer-s-h14', SEGMENTATION, 16, 'training'),
+            ('uniformer-s-h14', PANORAMA, 1, 'forward'),
+            ('uniformer-xxs', CLASSES, 64, 'forward'),
+            ('uniformer-s-video', CLIP, 8, 'forward'),
+            ('uniformer-s-video', CLIP, 8, 'training'),
+            *((peer, CLASSES, 64, 'forward') for peer in SMALL_PEERS),
+            ('vitdet-b', DETECTION, 1, 'forward'),
+        )
+    ),
 )
 
 # How cost grows with pixels and frames, in each mode of attention: the small
@@ -201,6 +213,7 @@ SUITES: Mapping[str, tuple[Case, ...]] = {
     ),
     'targets': _TARGETS,
     'cpu': _CPU,
+    'gpu-targets': _GPU_TARGETS,
     'gpu': _GPU,
     'growth': _GROWTH,
     'memory': _MEMORY,

@@ -29,14 +29,15 @@ COMPILERS: Mapping[str, Mapping[str, Any]] = {
     'autotuned': {'mode': 'max-autotune'},
 }
 STEPS = ('checkpointed', 'deployed', *COMPILERS)
-MODES = (
-    BASELINE,
-    'eager',
-    'deployed',
-    'compiled',
-    'deployed+compiled',
-    'deployed+frozen',
+_EVERYWHERE = (
+    *(BASELINE, 'eager', 'deployed'),
+    *('compiled', 'deployed+compiled'),
 )
+# What is measured unless told otherwise, by the type of device.
+MODES: Mapping[str, tuple[str, ...]] = {
+    'cpu': (*_EVERYWHERE, 'deployed+frozen'),
+    'cuda': (*_EVERYWHERE, 'cudagraphs', 'deployed+cudagraphs'),
+}
 
 
 def check_mode(mode: str) -> None:

@@ -18,7 +18,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
-from benchmarks.cases import IMAGE_GROWTH, PEERS, SUITES, VIDEO_GROWTH
+from benchmarks.cases import (
+    GPU_DTYPES,
+    IMAGE_GROWTH,
+    PEERS,
+    SUITES,
+    VIDEO_GROWTH,
+)
+from benchmarks.goals import ON_CARDS, ON_CPUS, goal_table, is_card
 from benchmarks.growth import (
     LAST,
     cost_points,
@@ -45,6 +52,8 @@ TOOL = 'benchmarks.report'
 SUMMARY = Path('docs/speed.md')
 FRONT = Path('README.md')
 SPEED_PLOT = Path('docs/images/speed.svg')
+# Of ours and of peers, the columns of the summary.
+FORMS = tuple(dict.fromkeys((*MODES['cpu'][1:], *MODES['cuda'][1:])))
 PLOTTED = 'amd-epyc-2-threads-torch-2.9.1'
 
 
@@ -62,12 +71,17 @@ def outputs(folder: Path = HERE) -> dict[Path, str]:
     parts: list[str] = []
     highlights: list[str] = []
     front = ''
+    cards = False
     for path in sorted((folder / 'results').glob('*.csv')):
         rows = read_rows(path)
+        cards |= is_card(rows[0].device)
         parts += [f'## {rows[0].device}', *sections(rows)]
         if cases := list(targets(rows)):
             table = [against_official(forms) for forms in cases]
             highlights += [machine(rows), markdown_table(table)]
+            goals = ON_CARDS if is_card(rows[0].device) else ON_CPUS
+            highlights.append('Wanted of it:')
+            highlights.append(markdown_table(goal_table(rows, goals)))
             speed = speed_plot(cases, machine(rows))
             if speed is not None and path.stem == PLOTTED:
                 files[folder.parent / SPEED_PLOT] = speed
@@ -87,6 +101,8 @@ def outputs(folder: Path = HERE) -> dict[Path, str]:
                 plot = folder / 'plots' / f'{path.stem}-{dtype}-{name}.svg'
                 files[plot] = svg
                 parts.append(f'![{name}, {dtype}](plots/{plot.name})')
+    if not cards:
+        highlights += no_card()
     for document, text in (
         (folder / 'README.md', parts),
         (folder.parent / SUMMARY, highlights),
@@ -123,7 +139,7 @@ def sections(rows: Sequence[Row]) -> Iterator[str]:
             yield f'### {title}, beside the official formulation'
             yield markdown_table([against_baseline(row) for row in ours])
     peers = [
-        row for row in rows if row.direction == 'forward' and row.mode in PEER
+        row for row in rows if row.direction == 'forward' and row.mode in FORMS
     ]
     if peers:
         yield '### Forward, beside peers'
@@ -171,10 +187,22 @@ def against_official(forms: Mapping[str, Row]) -> dict[str, str]:
             f'{mode}, times as fast': (
                 f'{forms[mode].ratio_to_baseline:.2f}' if mode in forms else ''
             )
-            for mode in MODES[1:]
+            for mode in FORMS
         },
         'memory of eager': share_of_memory(forms),
     }
+
+
+def no_card() -> Iterator[str]:
+    """Yield what is wanted of a card, of all dtypes at once."""
+    yield (
+        'No GPU was measured. What is wanted of one, in each of '
+        f'{", ".join(GPU_DTYPES)}:'
+    )
+    goals = [g for g in ON_CARDS if g.case.dtype == GPU_DTYPES[0]]
+    yield markdown_table(
+        [line | {'dtype': ''} for line in goal_table((), goals)]
+    )
 
 
 def sentence(cases: Sequence[Mapping[str, Row]], where: str) -> str:
@@ -213,9 +241,6 @@ def share_of_memory(forms: Mapping[str, Row]) -> str:
     if peaks[0] is None or peaks[1] is None:
         return ''
     return f'{peaks[0] / peaks[1]:.2f}'
-
-
-PEER = (*MODES[1:], 'cudagraphs')
 
 
 def against_baseline(row: Row) -> dict[str, str]:

@@ -95,7 +95,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     add('--models', nargs='+', choices=MODELS, help='of the suite')
     add('--passes', nargs='+', choices=PASSES, help='of the suite')
     add('--dtypes', nargs='+', choices=DTYPES, help='of the suite')
-    add('--modes', nargs='+', default=list(MODES), help='steps joined by +')
+    add('--modes', nargs='+', help='steps joined by + (default: by device)')
     add('--device', default='cpu', choices=('cpu', 'cuda'))
     add('--threads', type=int, help='of the CPU (default: torch decides)')
     add('--rounds', type=int, default=30, help='at most, per case')
@@ -109,7 +109,8 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
 def main(words: Sequence[str] | None = None) -> int:
     """Measure what the command line asks for; return the exit status."""
     options = parse(words)
-    for mode in options.modes:
+    modes = options.modes or MODES[options.device]
+    for mode in modes:
         check_mode(mode)
     if options.threads is not None:
         torch.set_num_threads(options.threads)
@@ -139,7 +140,7 @@ def main(words: Sequence[str] | None = None) -> int:
             print(f'the budget is spent; not measured: {", ".join(names)}')
             return 1
         share = replace(settings, budget_s=left / (len(cases) - i))
-        rows = measure_apart(case, options.modes, share, options.threads)
+        rows = measure_apart(case, modes, share, options.threads)
         for row in rows:
             print(describe(row), flush=True)
         old = read_rows(path) if path.exists() else []

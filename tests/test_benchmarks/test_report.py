@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks import report
 from benchmarks.cases import MODELS, PEERS
+from benchmarks.goals import ON_CARDS, ON_CPUS, goal_table
 from benchmarks.growth import cost_points, exponent, growth_rows, size_of
 from benchmarks.report import (
     FRONT,
@@ -171,3 +172,40 @@ def test_published_accuracies() -> None:
     assert set(accuracy) <= set(MODELS)
     # SAM's encoder was not trained to classify.
     assert set(PEERS) - set(accuracy) == {'vitdet-b'}
+
+
+def test_goals_are_judged_by_the_rows_of_their_case() -> None:
+    of_a_gemm, times = ON_CPUS
+    pose = {'shape': '256x192', 'batch': 8, 'mode': 'deployed'}
+    rows = [
+        replace(EAGER, mode='deployed', flop_per_s=8.1e10),
+        replace(EAGER, **pose, ratio_to_baseline=1.4),
+        # Of another dtype, and of another form.
+        replace(EAGER, **pose, dtype='bf16', ratio_to_baseline=9.0),
+        replace(EAGER, shape='256x192', batch=8, ratio_to_baseline=9.0),
+    ]
+    lines = goal_table(rows, [of_a_gemm, times])
+    assert [(line['measured'], line['reached']) for line in lines] == [
+        ('0.81', 'yes'),
+        ('1.40', 'no'),
+    ]
+    assert [line['measured'] for line in goal_table([], [times])] == [
+        'not measured'
+    ]
+
+
+def test_goals_beside_a_peer_and_of_memory() -> None:
+    memory, peer = ON_CARDS[2], ON_CARDS[4]
+    row = replace(EAGER, device='NVIDIA H200', shape='512x512')
+    compiled = replace(row, mode='compiled', images_per_s=30.0)
+    swin = replace(compiled, model='swin-t', images_per_s=40.0)
+    of = {'model': 'uniformer-s-h14', 'shape': '800x1344'}
+    training = replace(row, **of, direction='training', peak_mem_mib=40.0)
+    official = replace(training, mode='baseline', peak_mem_mib=100.0)
+    lines = goal_table([compiled, swin, training, official], [peer, memory])
+    assert [(line['measured'], line['reached']) for line in lines] == [
+        ('0.75', 'no'),
+        ('0.40', 'yes'),
+    ]
+    (line,) = goal_table([compiled, training], [peer])
+    assert line['measured'] == 'not measured'
