@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from tests.support.golden import GoldenCase, build, every_case
+from tests.support.golden import CASES, GoldenCase, build, every_case
 from uniformer_mm import deploy, fast
 
 DEVICE = 'cuda'
@@ -46,8 +46,19 @@ def test_golden_outputs(golden: GoldenCase, form: str) -> None:
         assert golden.relative_error(f'eval{i}', out.cpu()) <= 1e-4
 
 
-@every_case
-@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+# The drawn weights of the others leave the range of float16, or come close to
+# ties of the tokens that a light model sorts.
+IN_FLOAT16 = ('cls_small', 'dense_small_hybrid14', 'video_small')
+
+
+@pytest.mark.parametrize(
+    ('golden', 'dtype'),
+    [
+        *((name, torch.bfloat16) for name in CASES),
+        *((name, torch.float16) for name in IN_FLOAT16),
+    ],
+    indirect=['golden'],
+)
 @pytest.mark.parametrize('cast', ['weights', 'autocast'])
 def test_half_precision_is_finite_and_near(
     golden: GoldenCase, dtype: torch.dtype, cast: str
@@ -59,7 +70,8 @@ def test_half_precision_is_finite_and_near(
         outs = outputs(model, x)
     for i, out in enumerate(outs):
         error = golden.relative_error(f'eval{i}', out.float().cpu())
-        assert error <= 0.1  # as on a CPU, where fp16 has 0.03, bf16 0.08
+        # On a CPU: at most 0.08 and 0.002.
+        assert error <= (0.1 if dtype == torch.bfloat16 else 0.005)
 
 
 @every_case
