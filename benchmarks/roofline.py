@@ -22,6 +22,7 @@ from statistics import median
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from benchmarks.cases import CLASSES, DETECTION, POSE, SEGMENTATION, Case
 from benchmarks.ceilings import (
@@ -46,7 +47,7 @@ DOCUMENT = HERE.parents[1] / 'docs/speed.md'
 TOOL = 'benchmarks.roofline'
 CPU = torch.device('cpu')
 # ``plain`` is the model without its fast forms.
-FORMS = ('plain', 'eager', 'deployed')
+FORMS = ('plain', 'eager', 'deployed', 'compiled')
 CHECKED = (
     Case('uniformer-s', CLASSES, 1),
     Case('uniformer-s', POSE, 8),
@@ -65,14 +66,22 @@ PREDICTED = (
 
 def _call(case: Case, form: str) -> Callable[[], Any]:
     models = Models(case, CPU)
-    mode = 'deployed' if form == 'deployed' else 'eager'
+    mode = 'eager' if form == 'plain' else form
     call = models.call(models.build(mode), models.input())
 
     def run() -> Any:
-        with plain(form == 'plain'):
+        with plain(form in ('plain', 'compiled')):
             return call()
 
     return run
+
+
+def work_of(call: Callable[[], Any], form: str) -> list[Operation]:
+    """Return the operations of ``call``, of the compiled form the kernels.
+
+    Compiled code can't be watched: it is predicted from the plain call.
+    """
+    return fused(trace(call)) if form == 'compiled' else trace(call)
 
 
 def overhead(form: str, direction: str, rounds: int = 20) -> float:
@@ -85,11 +94,12 @@ def overhead(form: str, direction: str, rounds: int = 20) -> float:
     model = UniFormer(arch).train(direction == 'training')
     if form == 'deployed':
         deploy(model)
+    compiled = torch.compile(model) if form == 'compiled' else model
     x = torch.rand(1, 3, 32, 32)
 
-    def run() -> None:
+    def run(model: Callable[[Tensor], Sequence[Tensor]] = compiled) -> None:
         with (
-            plain(form == 'plain'),
+            plain(form in ('plain', 'compiled')),
             torch.set_grad_enabled(direction == 'training'),
         ):
             total = sum(y.mean() for y in model(x))
@@ -98,7 +108,7 @@ def overhead(form: str, direction: str, rounds: int = 20) -> float:
 
     run()
     (seconds,) = measured([run], rounds)
-    return seconds / len(trace(run))
+    return seconds / len(work_of(lambda: run(model), form))
 
 
 def predicted(work: Sequence[Operation], machine: Machine) -> float:
@@ -161,7 +171,8 @@ def check(machine: Machine, rounds: int) -> Iterator[tuple[Any, ...]]:
             call()  # what is done once, such as packing, is not counted
         times = measured(list(calls.values()), rounds)
         for (form, call), taken in zip(calls.items(), times, strict=True):
-            work = trace(call)
+            shown = calls['plain'] if form == 'compiled' else call
+            work = work_of(shown, form)
             here = replace(machine, overhead_s=overhead(form, case.direction))
             kinds = list(map(_percent, shares(work, here, 'kind')))
             yield (
