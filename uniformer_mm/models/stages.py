@@ -11,7 +11,7 @@ from uniformer_mm.models.blocks import AttentionBlock, ConvBlock
 from uniformer_mm.models.layers import ConvEmbed, PatchEmbed
 from uniformer_mm.models.specs import ArchSpec
 
-__all__ = ['STRIDES', 'make_blocks', 'make_embed']
+__all__ = ['STRIDES', 'depth_of', 'make_blocks', 'make_embed']
 
 STRIDES = (4, 8, 16, 32)
 """Pixels of the input per pixel of a stage's map."""
@@ -86,3 +86,20 @@ def make_blocks(
             }
         blocks.append(kind(ndim, spec.embed_dims[i], **settings))
     return blocks
+
+
+def depth_of(param_name: str, depths: tuple[int, ...]) -> int | None:
+    """Return the depth of a parameter of a stage; None of all others.
+
+    Args:
+        param_name: Name of the parameter in a backbone.
+        depths: Blocks per stage.
+    """
+    name, *rest = param_name.split('.')
+    starts = [1 + sum(depths[:i]) for i in range(len(depths))]
+    first = {'cls_token': starts[2], 'cls_upsample': starts[3]}
+    for i, start in enumerate(starts):
+        first[f'patch_embed{i + 1}'] = start if i else 0
+        if name == f'blocks{i + 1}':
+            return start + int(rest[0])
+    return first.get(name)
