@@ -77,7 +77,7 @@ ALLOWED = {
         'models',
         'predict',
         'runtimes',
-        'weights.zoo',
+        'weights.files',
     },
     'engine.fsdp': {'engine.processes', 'models.blocks', 'registry'},
     'engine.plain_batch': {'weights.storages'},
