@@ -27,7 +27,13 @@ ALLOWED = {
     },
     '__main__': set(),
     'analysis': {'analysis', 'hosts'},
-    'backbones': {'backbones', 'hub', 'models', 'pretrained', 'registry'},
+    'backbones': {
+        'backbones',
+        'hub_model',
+        'models',
+        'pretrained',
+        'registry',
+    },
     'checks': set(),
     'cli': {
         'analysis',
@@ -97,6 +103,7 @@ ALLOWED = {
     },
     'hosts': {'doctor.advice', 'undeclared'},
     'hub': {'hosts', 'model_card', 'models', 'portable', 'weights'},
+    'hub_model': {'hub'},
     'model_card': {'configs', 'models', 'weights'},
     'models': {'checks', 'models'},
     'models.arguments': {'checks'},
@@ -119,7 +126,7 @@ ALLOWED = {
         'own_data',
         'predict.video',
     },
-    'portable': {'checks', 'hub', 'models', 'portable', 'weights'},
+    'portable': {'checks', 'hub_model', 'models', 'portable', 'weights'},
     'predict': {
         'checks',
         'configs',
