@@ -27,10 +27,9 @@ from uniformer_mm.models.layers import (
     channel_norm,
     channels_last,
     contiguous,
-    drop_path_rates,
 )
 from uniformer_mm.models.recompute import run_checkpointed
-from uniformer_mm.models.specs import ARCHS, ArchSpec, resolve_arch
+from uniformer_mm.models.specs import ArchSpec, resolve_arch
 from uniformer_mm.models.stages import (
     STRIDES,
     depth_of,
@@ -40,7 +39,7 @@ from uniformer_mm.models.stages import (
 
 __all__ = ['Backbone']
 
-# For torch.fx: a check is one step of its graphs.
+# torch.fx can't follow a check: to it, that is one step.
 torch.fx.wrap('check_input')
 
 
@@ -54,7 +53,6 @@ class Backbone(TwoForms):
 
     light = False
     split = False
-    archs = ARCHS
 
     def __init__(
         self,
@@ -120,7 +118,6 @@ class Backbone(TwoForms):
         self.num_stages = self.out_indices[-1] + 1
 
         self.pos_drop = nn.Dropout(drop_rate)
-        rates = drop_path_rates(drop_path_rate, spec.depths)
         for i in range(self.num_stages):
             dim = spec.embed_dims[i]
             last_dim = spec.embed_dims[i - 1] if i else in_channels
@@ -132,7 +129,7 @@ class Backbone(TwoForms):
                 self.attention_block_type,
                 drop_rate=drop_rate,
                 attn_drop_rate=attn_drop_rate,
-                drop_paths=rates,
+                drop_path_rate=drop_path_rate,
             )
             self.add_module(f'patch_embed{i + 1}', embed)
             self.add_module(f'blocks{i + 1}', blocks)

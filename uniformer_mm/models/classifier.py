@@ -116,6 +116,7 @@ class UniFormerClassifier(nn.Module):
                 return logits, dense
             return logits + 0.5 * dense.amax(1)
         if self.light and self.training:
+            # (N, 1, C) -> (N, C)
             cls_token = self.norm_cls(state.cls_token.squeeze(1))
             return logits, self.head_cls(cls_token)
         return logits

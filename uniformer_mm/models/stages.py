@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import nn
 
 from uniformer_mm.models.blocks import AttentionBlock, ConvBlock
@@ -56,7 +57,7 @@ def make_blocks(
     *,
     drop_rate: float,
     attn_drop_rate: float,
-    drop_paths: list[float],
+    drop_path_rate: float,
 ) -> nn.ModuleList:
     """Make the blocks of a stage: local ones in 0 and 1, global ones after.
 
@@ -67,14 +68,15 @@ def make_blocks(
         attention_block_type: Class of a global block, by stage and index.
         drop_rate: Dropout in MLPs and after attention.
         attn_drop_rate: Dropout on attention weights.
-        drop_paths: Stochastic depth of all blocks of the backbone, in order.
+        drop_path_rate: Stochastic depth of the last block of the backbone.
     """
+    rates = drop_path_rates(drop_path_rate, spec.depths)
     blocks = nn.ModuleList()
     for j in range(spec.depths[i]):
         settings: dict[str, Any] = {
             'mlp_ratio': spec.mlp_ratio,
             'drop_rate': drop_rate,
-            'drop_path': drop_paths[sum(spec.depths[:i]) + j],
+            'drop_path': rates[sum(spec.depths[:i]) + j],
             'layer_scale': spec.layer_scale[i],
         }
         kind: Callable[..., nn.Module] = ConvBlock
@@ -86,6 +88,11 @@ def make_blocks(
             }
         blocks.append(kind(ndim, spec.embed_dims[i], **settings))
     return blocks
+
+
+def drop_path_rates(rate: float, depths: tuple[int, ...]) -> list[float]:
+    """Rates per block, rising linearly from 0 to ``rate`` over the depth."""
+    return torch.linspace(0, rate, sum(depths), device='cpu').tolist()
 
 
 def depth_of(param_name: str, depths: tuple[int, ...]) -> int | None:
