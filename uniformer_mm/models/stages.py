@@ -1,4 +1,4 @@
-"""What the four stages of a backbone are made of."""
+"""What the stages of a backbone are made of, and how deep their parts are."""
 
 from __future__ import annotations
 
