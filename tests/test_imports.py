@@ -111,7 +111,7 @@ ALLOWED = {
     'models.backbone': {'checks', 'fast.path', 'models'},
     'models.blocks': {'fast.path', 'models.attention', 'models.layers'},
     'models.form': set(),
-    'models.initialisation': set(),
+    'models.initialization': set(),
     'models.layers': {'fast.path'},
     'models.light_blocks': {'fast.path', 'models'},
     'models.recompute': {'fast.path'},

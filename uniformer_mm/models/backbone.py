@@ -21,7 +21,7 @@ from uniformer_mm.models.arguments import (
 from uniformer_mm.models.attention import Attention
 from uniformer_mm.models.blocks import AttentionBlock, SplitAttentionBlock
 from uniformer_mm.models.form import TwoForms
-from uniformer_mm.models.initialisation import init_linear, reset_layers
+from uniformer_mm.models.initialization import init_linear, reset_layers
 from uniformer_mm.models.layers import (
     BATCH_NORMS,
     channel_norm,

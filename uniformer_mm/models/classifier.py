@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from uniformer_mm.checks import check_bool, check_count
-from uniformer_mm.models.initialisation import init_linear
+from uniformer_mm.models.initialization import init_linear
 from uniformer_mm.models.specs import ArchSpec, is_light
 from uniformer_mm.models.uniformer import UniFormer
 from uniformer_mm.models.uniformer_light import UniFormerLight
