@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from tools.csv_rows import read_columns
+
 __all__ = ['Row', 'read_rows', 'write_csv', 'write_rows']
 
 
@@ -91,14 +93,8 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         ValueError: The columns are others.
     """
-    with path.open(newline='') as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(
-                f'{path} must have the columns {list(COLUMNS)}, got '
-                f'{reader.fieldnames}'
-            )
-        return [_parse(list(record.values())) for record in reader]
+    records = read_columns(path, COLUMNS)
+    return [_parse(list(record.values())) for record in records]
 
 
 def _parse(cells: list[str]) -> Row:

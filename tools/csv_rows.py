@@ -1,15 +1,31 @@
-"""CSV files whose columns are the fields of a dataclass."""
+"""CSV files whose columns are known, such as the fields of a dataclass."""
 
 from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-__all__ = ['append_row', 'read_rows', 'write_rows']
+__all__ = ['append_row', 'read_columns', 'read_rows', 'write_rows']
+
+
+def read_columns(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Read the rows of a file that has these columns, in this order.
+
+    Raises:
+        ValueError: The columns are others.
+    """
+    with path.open(newline='', encoding='utf-8') as file:
+        reader = csv.DictReader(file)
+        if reader.fieldnames != list(columns):
+            raise ValueError(
+                f'{path} must have the columns {list(columns)}, got '
+                f'{reader.fieldnames}'
+            )
+        return list(reader)
 
 
 def read_rows(path: Path, kind: type) -> list[dict[str, str]]:
@@ -18,14 +34,7 @@ def read_rows(path: Path, kind: type) -> list[dict[str, str]]:
     Raises:
         ValueError: The columns are not its fields.
     """
-    with path.open(newline='', encoding='utf-8') as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames != _columns(kind):
-            raise ValueError(
-                f'{path} must have the columns {_columns(kind)}, got '
-                f'{reader.fieldnames}'
-            )
-        return list(reader)
+    return read_columns(path, _columns(kind))
 
 
 def write_rows(path: Path, kind: type, rows: Iterable[Any]) -> None:

@@ -13,7 +13,6 @@ replaced. Then run `python -m tools.model_tables`.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from benchmarks.machine import commit
 from benchmarks.table import write_csv
+from tools.csv_rows import read_columns
 from tools.generated import markdown_table
 from uniformer_mm.verify.metrics import METRICS
 
@@ -40,14 +40,7 @@ def read_runs(configs: Path) -> list[Run]:
             that is not there.
     """
     path = configs / 'runs.csv'
-    with path.open(newline='') as file:
-        reader = csv.DictReader(file)
-        rows = list(reader)
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise ValueError(
-            f'{path} must have the columns {list(COLUMNS)}, got '
-            f'{reader.fieldnames}'
-        )
+    rows = read_columns(path, COLUMNS)
     for row in rows:
         for name in (f'{row["config"]}.py', f'logs/{row["log"]}'):
             if not (configs / name).is_file():

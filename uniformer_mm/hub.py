@@ -25,15 +25,16 @@ from uniformer_mm.models import (
     UniFormerClassifier,
     UniFormerLight,
 )
+from uniformer_mm.weights.catalogued import contradictions
 from uniformer_mm.weights.files import write_weights
 from uniformer_mm.weights.hub import WEIGHTS_NAME
-from uniformer_mm.weights.identity import recognize
+from uniformer_mm.weights.recognize import recognize
 from uniformer_mm.weights.settings import (
     BACKBONE_SETTINGS,
     CLASSIFIER_SETTINGS,
     SEGMENTOR_SETTINGS,
 )
-from uniformer_mm.weights.zoo import ZOO, ZooEntry, contradictions
+from uniformer_mm.weights.zoo import ZOO, ZooEntry
 
 __all__ = ['push_to_hub', 'save_pretrained']
 

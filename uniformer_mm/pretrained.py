@@ -15,7 +15,7 @@ from uniformer_mm.models import (
     UniFormerLight,
 )
 from uniformer_mm.weights.found import Found, find_weights
-from uniformer_mm.weights.identity import HEADS
+from uniformer_mm.weights.kinds import HEADS
 from uniformer_mm.weights.load import load_backbone
 from uniformer_mm.weights.settings import BACKBONE_SETTINGS, settings_in
 

@@ -7,7 +7,6 @@ from uniformer_mm.models.layers import (
     ConvEmbed,
     DropPath,
     PatchEmbed,
-    drop_path_rates,
 )
 
 
@@ -31,15 +30,6 @@ def test_drop_path_is_the_identity_in_eval_mode() -> None:
     x = torch.randn(4, 3)
     assert DropPath(0.9).eval()(x) is x
     assert DropPath(0.0)(x) is x
-
-
-def test_rates_rise_linearly() -> None:
-    rates = drop_path_rates(0.2, (3, 4, 8, 3))
-    assert len(rates) == 18
-    assert rates[0] == 0
-    assert rates[-1] == pytest.approx(0.2)
-    steps = torch.tensor(rates).diff()
-    torch.testing.assert_close(steps, torch.full((17,), 0.2 / 17))
 
 
 def test_patch_embed_drops_the_remainder() -> None:

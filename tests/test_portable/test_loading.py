@@ -29,7 +29,7 @@ def as_without_mmengine(monkeypatch: pytest.MonkeyPatch) -> None:
     def tell(message: str, level: int = logging.INFO) -> None:
         logging.getLogger('uniformer_mm').log(level, message)
 
-    for module in ('portable.loading', 'weights.whole', 'weights.zoo'):
+    for module in ('portable.loading', 'weights.whole', 'weights.catalogued'):
         monkeypatch.setattr(f'uniformer_mm.{module}.tell', tell)
 
 

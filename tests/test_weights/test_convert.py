@@ -35,7 +35,7 @@ from uniformer_mm import (
     UniFormerLight,
 )
 from uniformer_mm.weights.convert import RULES, TASKS, convert
-from uniformer_mm.weights.steps import Report
+from uniformer_mm.weights.report import Report
 
 every_host = pytest.mark.parametrize('model', HOSTS)
 

@@ -12,7 +12,8 @@ from tests.support.models import build
 from uniformer_mm import UniFormer, UniFormerClassifier, UniFormerLight
 from uniformer_mm.models.layers import PatchEmbed, depthwise
 from uniformer_mm.weights.convert import convert
-from uniformer_mm.weights.steps import Report, inflate
+from uniformer_mm.weights.report import Report
+from uniformer_mm.weights.steps import inflate
 
 # Frames per kernel of the video model (recipes of the official release).
 FRAMES = {

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from uniformer_mm.weights.steps import Report, permute_head
+from uniformer_mm.weights.report import Report
+from uniformer_mm.weights.steps import permute_head
 
 AUTHORS = ['zumba', 'Riding_a  bike', 'abseiling']
 OTHERS = ['abseiling', 'riding a bike', 'zumba']

@@ -7,7 +7,7 @@ from typing import Any
 
 __all__ = ['InitCfg', 'loads_weights', 'resolve_init_cfg']
 
-# As ``models.backbone.init_linear``.
+# As ``models.initialization.init_linear``.
 LINEAR_INIT = {
     'type': 'TruncNormal',
     'layer': 'Linear',

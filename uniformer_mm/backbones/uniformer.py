@@ -14,12 +14,13 @@ from uniformer_mm.backbones.init_cfg import (
     loads_weights,
     resolve_init_cfg,
 )
+from uniformer_mm.hub_model import HubModel
 from uniformer_mm.registry import MODELS
 
 __all__ = ['UniFormer', 'UniFormerClassifier', 'UniFormerLight']
 
 
-class _Pretrained:
+class _Pretrained(HubModel):
     """From weights, and to the hub; before all others in bases."""
 
     @classmethod
@@ -37,29 +38,6 @@ class _Pretrained:
         from uniformer_mm.pretrained import from_pretrained
 
         return from_pretrained(source, model_type=cls, **arguments)
-
-    def save_pretrained(
-        self, folder: str | os.PathLike[str], **options: Any
-    ) -> None:
-        """Write the model as the Hugging Face hub has models.
-
-        See ``uniformer_mm.save_pretrained`` for options and errors.
-        """
-        from uniformer_mm.hub import save_pretrained
-
-        save_pretrained(self, folder, **options)
-
-    def push_to_hub(self, repo_id: str, **options: Any) -> str:
-        """Put the model on the Hugging Face hub.
-
-        See ``uniformer_mm.push_to_hub`` for options and errors.
-
-        Returns:
-            str: Address of the commit.
-        """
-        from uniformer_mm.hub import push_to_hub
-
-        return push_to_hub(self, repo_id, **options)
 
 
 class _Configured(_Pretrained):

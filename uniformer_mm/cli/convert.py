@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from uniformer_mm.backbones import ARCHS
+from uniformer_mm.weights.catalogued import contradictions
 from uniformer_mm.weights.convert import TASKS, convert
-from uniformer_mm.weights.files import WeightFile, read_weights, write_weights
+from uniformer_mm.weights.files import (
+    WeightFile,
+    file_sha256,
+    read_weights,
+    write_weights,
+)
 from uniformer_mm.weights.found import Found
-from uniformer_mm.weights.identity import Identity, recognize
+from uniformer_mm.weights.identity import Identity
+from uniformer_mm.weights.recognize import recognize
 from uniformer_mm.weights.steps import permute_head
-from uniformer_mm.weights.zoo import contradictions, file_sha256, find_entry
+from uniformer_mm.weights.zoo import find_entry
 
 __all__ = ['add_parser', 'run']
 

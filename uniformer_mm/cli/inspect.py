@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from uniformer_mm.backbones import ARCHS
+from uniformer_mm.weights.catalogued import contradictions, head_dim_hint
 from uniformer_mm.weights.convert import TASKS, convert
-from uniformer_mm.weights.files import read_weights
+from uniformer_mm.weights.files import file_sha256, read_weights
 from uniformer_mm.weights.found import Found
-from uniformer_mm.weights.identity import describe, recognize
-from uniformer_mm.weights.zoo import (
-    contradictions,
-    file_sha256,
-    find_entry,
-    head_dim_hint,
-)
+from uniformer_mm.weights.identity import describe
+from uniformer_mm.weights.recognize import recognize
+from uniformer_mm.weights.zoo import find_entry
 
 __all__ = ['add_parser', 'run']
 

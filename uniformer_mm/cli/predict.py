@@ -123,8 +123,9 @@ def run(args: argparse.Namespace) -> int:
 def _predict(args: argparse.Namespace) -> int:
     # FFmpeg's own lines; what can't be read is told by name.
     os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
+    from uniformer_mm.predict.items import count_items
     from uniformer_mm.predict.loading import load
-    from uniformer_mm.predict.sources import count_frames, find_sources
+    from uniformer_mm.predict.sources import find_sources
     from uniformer_mm.predict.write import ResultWriter
 
     options: dict[str, Any] = {}
@@ -154,7 +155,7 @@ def _predict(args: argparse.Namespace) -> int:
         boxes=_boxes(args.boxes, args.person),
         on_error='raise' if args.debug else 'result',
     )
-    total = count_frames(sources, clips=clips, step=args.frame_step)
+    total = count_items(sources, clips=clips, step=args.frame_step)
     done = failed = 0
     writer = ResultWriter(
         args.out, args.task, predictor.legend, pictures=not args.no_pictures

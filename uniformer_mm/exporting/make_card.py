@@ -10,7 +10,7 @@ from typing import Any
 from uniformer_mm.predict.host_model import HostModel
 from uniformer_mm.predict.legend import Legend
 from uniformer_mm.runtimes import Card
-from uniformer_mm.weights.zoo import file_sha256
+from uniformer_mm.weights.files import file_sha256
 
 __all__ = ['make_card']
 

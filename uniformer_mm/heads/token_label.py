@@ -53,6 +53,7 @@ class TokenLabelClsHead(ClassHead):
             Tensor: Logits of the mean, and half of those of the best token,
             class by class; (N, num_classes).
         """
+        # (N, C, H, W) -> (N, L, C)
         tokens = feats.flatten(2).transpose(1, 2)
         best = self.fc_aux(tokens).amax(1)
         return self.fc(self.pre_logits(feats)) + MAX_WEIGHT * best
@@ -160,4 +161,5 @@ def dense_targets(
     rois = list((boxes * scale - 0.5)[:, None].unbind())
     image = roi_align(full, rois, (1, 1)).flatten(1).softmax(1)
     tokens = roi_align(full, rois, size).softmax(1)
+    # (N, num_classes, H, W) -> (N, H * W, num_classes)
     return image, tokens.flatten(2).transpose(1, 2)

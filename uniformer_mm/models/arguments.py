@@ -15,7 +15,15 @@ from uniformer_mm.checks import (
     check_ints,
 )
 
-__all__ = ['ATTENTION_MODES']
+__all__ = [
+    'ATTENTION_MODES',
+    'check_attention',
+    'check_input',
+    'check_ndim',
+    'check_outputs',
+    'normalize_out_indices',
+    'normalize_with_cp',
+]
 
 ATTENTION_MODES = ('global', 'window', 'hybrid')
 

@@ -61,7 +61,8 @@ def merge_windows(x: Tensor, h: int, w: int) -> Tensor:
     return x.flatten(3, 4).flatten(1, 2)[:, :h, :w]
 
 
-# For torch.fx: what depends on a size or a dtype is one step of its graphs.
+# torch.fx can't follow what depends on a size or a dtype: to it, each of these
+# is one step.
 torch.fx.wrap('split_windows')
 torch.fx.wrap('merge_windows')
 torch.fx.wrap('_at_least_float32')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -22,34 +21,26 @@ from uniformer_mm.models.arguments import (
 from uniformer_mm.models.attention import Attention
 from uniformer_mm.models.blocks import AttentionBlock, SplitAttentionBlock
 from uniformer_mm.models.form import TwoForms
+from uniformer_mm.models.initialization import init_linear, reset_layers
 from uniformer_mm.models.layers import (
     BATCH_NORMS,
     channel_norm,
     channels_last,
     contiguous,
-    drop_path_rates,
 )
 from uniformer_mm.models.recompute import run_checkpointed
-from uniformer_mm.models.specs import ARCHS, ArchSpec, resolve_arch
-from uniformer_mm.models.stages import STRIDES, make_blocks, make_embed
+from uniformer_mm.models.specs import ArchSpec, resolve_arch
+from uniformer_mm.models.stages import (
+    STRIDES,
+    depth_of,
+    make_blocks,
+    make_embed,
+)
 
-__all__ = ['Backbone', 'init_linear']
+__all__ = ['Backbone']
 
-# For torch.fx: a check is one step of its graphs.
+# torch.fx can't follow a check: to it, that is one step.
 torch.fx.wrap('check_input')
-
-
-def init_linear(module: nn.Module) -> None:
-    """Initialise the linear layers in ``module`` as the paper does.
-
-    NOTE: the official bounds are -2 and 2, a hundred deviations; there the
-    sampling by the inverse error function now and then gives a weight of 2.
-    """
-    for layer in module.modules():
-        if isinstance(layer, nn.Linear):
-            nn.init.trunc_normal_(layer.weight, std=0.02, a=-0.1, b=0.1)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
 
 
 class Backbone(TwoForms):
@@ -62,7 +53,6 @@ class Backbone(TwoForms):
 
     light = False
     split = False
-    archs = ARCHS
 
     def __init__(
         self,
@@ -87,16 +77,13 @@ class Backbone(TwoForms):
         attn_fp32: bool = False,
     ) -> None:
         check_ndim(ndim, temporal_stride_std=temporal_stride_std)
-        spec = resolve_arch(arch, light=self.light)
-        overrides: dict[str, Any] = {
-            'head_dim': head_dim,
-            'stem': stem,
-            'layer_scale': layer_scale,
-        }
-        given = {k: v for k, v in overrides.items() if v is not None}
-        if given:
-            # A published count of parameters is of the published variant.
-            spec = replace(spec, params=None, **given)
+        spec = resolve_arch(
+            arch,
+            light=self.light,
+            head_dim=head_dim,
+            stem=stem,
+            layer_scale=layer_scale,
+        )
         check_count('in_channels', in_channels)
         check_bool('norm_eval', norm_eval)
         check_bool('as_tuple', as_tuple)
@@ -131,7 +118,6 @@ class Backbone(TwoForms):
         self.num_stages = self.out_indices[-1] + 1
 
         self.pos_drop = nn.Dropout(drop_rate)
-        rates = drop_path_rates(drop_path_rate, spec.depths)
         for i in range(self.num_stages):
             dim = spec.embed_dims[i]
             last_dim = spec.embed_dims[i - 1] if i else in_channels
@@ -143,7 +129,7 @@ class Backbone(TwoForms):
                 self.attention_block_type,
                 drop_rate=drop_rate,
                 attn_drop_rate=attn_drop_rate,
-                drop_paths=rates,
+                drop_path_rate=drop_path_rate,
             )
             self.add_module(f'patch_embed{i + 1}', embed)
             self.add_module(f'blocks{i + 1}', blocks)
@@ -253,14 +239,7 @@ class Backbone(TwoForms):
 
         As after ``to_empty``, which leaves what memory happened to hold.
         """
-        # Blocks have the last word on their layers, so they come last.
-        module: Any
-        for module in reversed(list(self.modules())):
-            if module is not self and hasattr(module, 'reset_parameters'):
-                module.reset_parameters()
-            if 'BatchNorm' in type(module).__name__ and module.affine:
-                # One of another library may start from chance.
-                nn.init.ones_(module.weight)
+        reset_layers(self)
 
     def reset_time_attention(self) -> None:
         """Let split attention over time start as no change."""
@@ -307,16 +286,8 @@ class Backbone(TwoForms):
         Returns:
             tuple[int, int]: Depth, from 0, and the number of depths.
         """
-        starts = [1 + sum(self.spec.depths[:i]) for i in range(4)]
-        num_depths = starts[-1] + self.spec.depths[-1] + 1
-        if not param_name.startswith(prefix):
-            return num_depths - 1, num_depths
-        name, *rest = param_name[len(prefix) :].split('.')
-        if name == 'patch_embed1':
-            return 0, num_depths
-        first = {'cls_token': starts[2], 'cls_upsample': starts[3]}
-        for i, start in enumerate(starts):
-            first[f'patch_embed{i + 1}'] = start
-            if name == f'blocks{i + 1}':
-                return start + int(rest[0]), num_depths
-        return first.get(name, num_depths - 1), num_depths
+        num_depths = sum(self.spec.depths) + 2
+        depth = None
+        if param_name.startswith(prefix):
+            depth = depth_of(param_name[len(prefix) :], self.spec.depths)
+        return num_depths - 1 if depth is None else depth, num_depths

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from uniformer_mm.checks import check_bool, check_count
-from uniformer_mm.models.backbone import init_linear
+from uniformer_mm.models.initialization import init_linear
 from uniformer_mm.models.specs import ArchSpec, is_light
 from uniformer_mm.models.uniformer import UniFormer
 from uniformer_mm.models.uniformer_light import UniFormerLight
@@ -116,6 +116,7 @@ class UniFormerClassifier(nn.Module):
                 return logits, dense
             return logits + 0.5 * dense.amax(1)
         if self.light and self.training:
+            # (N, 1, C) -> (N, C)
             cls_token = self.norm_cls(state.cls_token.squeeze(1))
             return logits, self.head_cls(cls_token)
         return logits

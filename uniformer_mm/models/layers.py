@@ -66,7 +66,7 @@ def to_tokens(x: Tensor) -> Tensor:
 
 def to_map(x: Tensor) -> Tensor:
     """(N, [T,] H, W, C) -> (N, C, [T,] H, W), a view."""
-    # The old ONNX exporter writes a wrong permutation for axis -1.
+    # For axis -1 some exporters write a wrong permutation.
     return x.movedim(x.ndim - 1, 1)
 
 
@@ -253,8 +253,3 @@ class ConvEmbed(nn.Module):
         """(N, C, [T,] H, W) -> (N, embed_dim, [T',] H', W')."""
         # torch's convolutions of small videos leave channels-last memory.
         return channels_last(self.proj(x))
-
-
-def drop_path_rates(rate: float, depths: tuple[int, ...]) -> list[float]:
-    """Rates per block, rising linearly from 0 to ``rate`` over the depth."""
-    return torch.linspace(0, rate, sum(depths), device='cpu').tolist()

@@ -50,6 +50,7 @@ class FullBlock(AttentionBlock):
         mixed = scaled(self.mlp(self.norm2(tokens)), self.gamma_2)
         tokens = tokens + self.drop_path(mixed)
         cls_token, tokens = tokens[:, :1], tokens[:, 1:]
+        # (N, L) -> (N, [T,] H, W)
         scores = scores[:, 1:].reshape(x[:, 0].shape)
         # (N, L, C) -> (N, C, [T,] H, W)
         x = tokens.transpose(1, 2).reshape(x.shape)
@@ -114,6 +115,7 @@ class ShrinkBlock(AttentionBlock):
         places = order.argsort(1)
         # (N, L, C) -> (N, C, [T,] H, W)
         x = _gather(tokens, places).transpose(1, 2).reshape(x.shape)
+        # (N, L) -> (N, [T,] H, W)
         scores = scores.gather(1, places).reshape(x[:, 0].shape)
         return x, cls_token, scores
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -160,7 +160,10 @@ def is_light(arch: str | ArchSpec | Mapping[str, Any]) -> bool:
 
 
 def resolve_arch(
-    arch: str | ArchSpec | Mapping[str, Any], *, light: bool = False
+    arch: str | ArchSpec | Mapping[str, Any],
+    *,
+    light: bool = False,
+    **overrides: Any,
 ) -> ArchSpec:
     """Return the spec that ``arch`` names, holds or is.
 
@@ -168,12 +171,22 @@ def resolve_arch(
         arch: A key of ``ARCHS``, an ``ArchSpec``, or a mapping of its fields
             (as a config file writes it).
         light: Whether the caller builds light models.
+        **overrides: Fields with other values; None: as in ``arch``.
 
     Raises:
         TypeError: ``arch`` is none of these.
-        ValueError: Unknown name, unknown or missing field, or a spec of the
-            other backbone class.
+        ValueError: Unknown name, unknown or missing field, a spec of the
+            other backbone class, or a field that breaks its rule.
     """
+    spec = _spec_of(arch, light)
+    given = {k: v for k, v in overrides.items() if v is not None}
+    # A published count of parameters is of the published variant.
+    return replace(spec, params=None, **given) if given else spec
+
+
+def _spec_of(
+    arch: str | ArchSpec | Mapping[str, Any], light: bool
+) -> ArchSpec:
     names = sorted(name for name, s in ARCHS.items() if s.light is light)
     owner = 'UniFormerLight' if light else 'UniFormer'
     if isinstance(arch, str):

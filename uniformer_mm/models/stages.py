@@ -1,17 +1,18 @@
-"""What the four stages of a backbone are made of."""
+"""What the stages of a backbone are made of, and how deep their parts are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import nn
 
 from uniformer_mm.models.blocks import AttentionBlock, ConvBlock
 from uniformer_mm.models.layers import ConvEmbed, PatchEmbed
 from uniformer_mm.models.specs import ArchSpec
 
-__all__ = ['STRIDES', 'make_blocks', 'make_embed']
+__all__ = ['STRIDES', 'depth_of', 'make_blocks', 'make_embed']
 
 STRIDES = (4, 8, 16, 32)
 """Pixels of the input per pixel of a stage's map."""
@@ -56,7 +57,7 @@ def make_blocks(
     *,
     drop_rate: float,
     attn_drop_rate: float,
-    drop_paths: list[float],
+    drop_path_rate: float,
 ) -> nn.ModuleList:
     """Make the blocks of a stage: local ones in 0 and 1, global ones after.
 
@@ -67,14 +68,15 @@ def make_blocks(
         attention_block_type: Class of a global block, by stage and index.
         drop_rate: Dropout in MLPs and after attention.
         attn_drop_rate: Dropout on attention weights.
-        drop_paths: Stochastic depth of all blocks of the backbone, in order.
+        drop_path_rate: Stochastic depth of the last block of the backbone.
     """
+    rates = drop_path_rates(drop_path_rate, spec.depths)
     blocks = nn.ModuleList()
     for j in range(spec.depths[i]):
         settings: dict[str, Any] = {
             'mlp_ratio': spec.mlp_ratio,
             'drop_rate': drop_rate,
-            'drop_path': drop_paths[sum(spec.depths[:i]) + j],
+            'drop_path': rates[sum(spec.depths[:i]) + j],
             'layer_scale': spec.layer_scale[i],
         }
         kind: Callable[..., nn.Module] = ConvBlock
@@ -86,3 +88,25 @@ def make_blocks(
             }
         blocks.append(kind(ndim, spec.embed_dims[i], **settings))
     return blocks
+
+
+def drop_path_rates(rate: float, depths: tuple[int, ...]) -> list[float]:
+    """Rates per block, rising linearly from 0 to ``rate`` over the depth."""
+    return torch.linspace(0, rate, sum(depths), device='cpu').tolist()
+
+
+def depth_of(param_name: str, depths: tuple[int, ...]) -> int | None:
+    """Return the depth of a parameter of a stage; None of all others.
+
+    Args:
+        param_name: Name of the parameter in a backbone.
+        depths: Blocks per stage.
+    """
+    name, *rest = param_name.split('.')
+    starts = [1 + sum(depths[:i]) for i in range(len(depths))]
+    first = {'cls_token': starts[2], 'cls_upsample': starts[3]}
+    for i, start in enumerate(starts):
+        first[f'patch_embed{i + 1}'] = start if i else 0
+        if name == f'blocks{i + 1}':
+            return start + int(rest[0])
+    return first.get(name)

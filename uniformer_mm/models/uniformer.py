@@ -63,7 +63,7 @@ class UniFormer(Backbone):
             do, with ``out_indices=(3,)``; None gives the maps as they are.
             Defaults to 'LN'.
         as_tuple (bool): Return a tuple of maps. False returns a single map as
-            it is, as the heads of mmaction2 take it. Defaults to True.
+            it is, as heads for videos take it. Defaults to True.
         out_channels_last (bool): Leave the maps in the channels-last memory
             that they are computed in, which saves a copy of each. Not for
             heads that call ``view``, nor for operations that read memory as

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from uniformer_mm.checks import check_choice, check_count, check_ints
+from uniformer_mm.hub_model import HubModel
 from uniformer_mm.models import ArchSpec, UniFormer, UniFormerLight
 from uniformer_mm.models.specs import is_light
 from uniformer_mm.portable.classes import (
@@ -30,7 +31,7 @@ MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
 
 
-class Segmentor(nn.Module):
+class Segmentor(HubModel, nn.Module):
     """A segmentor in plain torch, with mmseg's names of parameters.
 
     Args:
@@ -121,29 +122,6 @@ class Segmentor(nn.Module):
         from uniformer_mm.portable.loading import load_segmentor
 
         return load_segmentor(source, segmentor_type=cls, **options)
-
-    def save_pretrained(
-        self, folder: str | os.PathLike[str], **options: Any
-    ) -> None:
-        """Write the segmentor as the Hugging Face hub has models.
-
-        See ``uniformer_mm.save_pretrained`` for options and errors.
-        """
-        from uniformer_mm.hub import save_pretrained
-
-        save_pretrained(self, folder, **options)
-
-    def push_to_hub(self, repo_id: str, **options: Any) -> str:
-        """Put the segmentor on the Hugging Face hub.
-
-        See ``uniformer_mm.push_to_hub`` for options and errors.
-
-        Returns:
-            str: Address of the commit.
-        """
-        from uniformer_mm.hub import push_to_hub
-
-        return push_to_hub(self, repo_id, **options)
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute class logits.

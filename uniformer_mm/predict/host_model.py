@@ -8,28 +8,21 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from mmengine import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from torch import nn
 
-from uniformer_mm.configs import config_of_weights, find_config
-from uniformer_mm.hosts import HOSTS, import_extra
-from uniformer_mm.predict.stored_config import stored_config
+from uniformer_mm.hosts import import_extra
+from uniformer_mm.predict.model_config import TASK_HOSTS, read_config
 from uniformer_mm.weights.whole import ModelFile, find_model, load_model
 
 __all__ = [
     'PRECISIONS',
-    'TASK_HOSTS',
     'HostModel',
     'check_reader',
-    'read_config',
     'short',
 ]
-
-TASK_HOSTS = {host.folder: host.module for host in HOSTS.values()}
-"""Task -> host."""
 
 PRECISIONS = {
     'fp32': None,
@@ -196,46 +189,6 @@ class HostModel:
             scoped = kind if '.' in kind else f'{self.host}.{kind}'
             kind = DATASETS.get(scoped)
         yield getattr(kind, 'METAINFO', {})
-
-
-def read_config(task: str, config: Any, found: ModelFile) -> Config:
-    """Return the config of a model, a copy.
-
-    Args:
-        task: A key of ``TASK_HOSTS``.
-        config: A path, a name of ours, a ``Config``, or None for the one that
-            follows from the weights.
-        found: The weights.
-
-    Raises:
-        FileNotFoundError: There is no such config.
-        ValueError: It is of another task, or nothing says which it is.
-    """
-    host = TASK_HOSTS[task]
-    if isinstance(config, Config):
-        config = copy.deepcopy(config)
-    elif config is not None:
-        config = Config.fromfile(find_config(config))
-    elif found.entry is not None:
-        if found.entry.tested_as != task:
-            raise ValueError(
-                f'{found.entry.name} is for {found.entry.task}, not for {task}'
-            )
-        path = config_of_weights(found.entry.name, task)
-        config = Config.fromfile(path)
-    else:
-        config = stored_config(found.file.meta)
-    if config is None:
-        raise ValueError(
-            f'{found.file.path.name} is no file of the catalogue and holds no '
-            'config: give the one that it was trained with by config='
-        )
-    scope = config.get('default_scope')
-    if scope != host:
-        raise ValueError(
-            f'{task} takes a config with default_scope {host!r}, got {scope!r}'
-        )
-    return config
 
 
 def check_reader(steps: Sequence[dict[str, Any]]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,12 +16,13 @@ from uniformer_mm.predict.pictures import Array, decode_picture, picture_of
 from uniformer_mm.predict.sources import Source, frames_in
 from uniformer_mm.predict.video import (
     VIDEO_SUFFIXES,
+    frame_count,
     frame_rate,
     frames_of,
 )
 from uniformer_mm.predict.web import MAX_BYTES, download
 
-__all__ = ['Boxes', 'Item', 'open_clips', 'open_pictures']
+__all__ = ['Boxes', 'Item', 'count_items', 'open_clips', 'open_pictures']
 
 Boxes = tuple[Array, Array]  # (N, 4) as x1, y1, x2, y2, and scores (N,)
 
@@ -49,6 +51,29 @@ class Item:
     clip: Path | Array | list[Path] | None = None
     boxes: Boxes | None = None
     failure: Exception | None = None
+
+
+def count_items(
+    sources: Iterable[Source], *, clips: bool, step: int
+) -> int | None:
+    """Count the items to come, None where that can't be known.
+
+    Args:
+        sources: What ``find_sources`` returned.
+        clips: As there.
+        step: Every ``step``-th frame of a video gives an item.
+    """
+    if not isinstance(sources, Sequence):
+        return None
+    total = 0
+    for source in sources:
+        if source.kind == 'camera':
+            return None
+        frames = 1
+        if source.kind == 'video' and not clips:
+            frames = math.ceil(frame_count(source.value) / step)
+        total += frames
+    return total
 
 
 def open_pictures(

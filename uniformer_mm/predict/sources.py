@@ -7,7 +7,6 @@ inputs share, so that results can be written under them.
 from __future__ import annotations
 
 import glob
-import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,12 +17,11 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 from PIL import Image
 
-from uniformer_mm.predict.video import VIDEO_SUFFIXES, frame_count
+from uniformer_mm.predict.video import VIDEO_SUFFIXES
 
 __all__ = [
     'PICTURE_SUFFIXES',
     'Source',
-    'count_frames',
     'find_sources',
     'frames_in',
 ]
@@ -92,31 +90,6 @@ def find_sources(inputs: Any, *, clips: bool) -> Iterable[Source]:
         return finder.each(inputs)
     finder.base = _common_folder(inputs)
     return list(finder.each(inputs))
-
-
-def count_frames(
-    sources: Iterable[Source], *, clips: bool, step: int
-) -> int | None:
-    """Count the results to come, None where that can't be known.
-
-    Args:
-        sources: What ``find_sources`` returned.
-        clips: As there.
-        step: Every ``step``-th frame of a video gives a result.
-    """
-    if not isinstance(sources, Sequence):
-        return None
-    total = 0
-    for source in sources:
-        count: int | None = 1
-        if source.kind == 'camera':
-            count = None
-        elif source.kind == 'video' and not clips:
-            count = math.ceil(frame_count(source.value) / step)
-        if count is None:
-            return None
-        total += count
-    return total
 
 
 class _Finder:

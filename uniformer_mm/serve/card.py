@@ -10,8 +10,10 @@ from uniformer_mm.configs import config_of_weights
 from uniformer_mm.models.specs import ARCHS
 from uniformer_mm.predict.predictor import Predictor
 from uniformer_mm.view.blocks import backbone_of
+from uniformer_mm.weights.catalogued import entry_of
 from uniformer_mm.weights.fetch import fetch
-from uniformer_mm.weights.zoo import ZooEntry, entry_of, file_sha256
+from uniformer_mm.weights.files import file_sha256
+from uniformer_mm.weights.zoo import ZooEntry
 
 __all__ = ['card_of']
 

@@ -27,14 +27,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from uniformer_mm.weights.identity import (
-    COUNTER,
-    HEADS,
-    Identity,
-    recognize,
-)
+from uniformer_mm.weights.identity import Identity
+from uniformer_mm.weights.kinds import HEADS
 from uniformer_mm.weights.reading import listed
-from uniformer_mm.weights.steps import Report
+from uniformer_mm.weights.recognize import COUNTER, recognize
+from uniformer_mm.weights.report import Report
 
 __all__ = ['TASKS', 'Rule', 'convert', 'rules_for']
 

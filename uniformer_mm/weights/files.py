@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import secrets
 import stat
@@ -22,7 +23,13 @@ from uniformer_mm.weights.reading import (
 )
 from uniformer_mm.weights.unwrap import unwrap
 
-__all__ = ['WeightFile', 'WeightFileError', 'read_weights', 'write_weights']
+__all__ = [
+    'WeightFile',
+    'WeightFileError',
+    'file_sha256',
+    'read_weights',
+    'write_weights',
+]
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,15 @@ class WeightFile:
     def origin(self) -> str:
         """Entry and notes, in a line."""
         return ', '.join((self.wrapper, *self.notes))
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file, 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open('rb') as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def read_weights(

@@ -9,12 +9,12 @@ from typing import Any
 
 from torch import Tensor
 
+from uniformer_mm.weights.catalogued import head_dim_hint
 from uniformer_mm.weights.found import Found, scaled
 from uniformer_mm.weights.identity import Identity, hidden
 from uniformer_mm.weights.messages import tell
 from uniformer_mm.weights.reading import listed
 from uniformer_mm.weights.steps import stem_ways
-from uniformer_mm.weights.zoo import head_dim_hint
 
 __all__ = [
     'check_form',

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from uniformer_mm.models import ARCHS, ArchSpec
+from uniformer_mm.weights.catalogued import contradictions, entry_of
 from uniformer_mm.weights.fetch import fetch
 from uniformer_mm.weights.files import WeightFile, read_weights
 from uniformer_mm.weights.hub import WEIGHTS_NAME
-from uniformer_mm.weights.identity import Identity, recognize
-from uniformer_mm.weights.zoo import ZooEntry, contradictions, entry_of
+from uniformer_mm.weights.identity import Identity
+from uniformer_mm.weights.recognize import recognize
+from uniformer_mm.weights.zoo import ZooEntry
 
 __all__ = ['Found', 'find_weights', 'scaled']
 

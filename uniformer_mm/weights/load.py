@@ -15,10 +15,10 @@ from uniformer_mm.weights.fitting import (
 )
 from uniformer_mm.weights.found import Found, find_weights
 from uniformer_mm.weights.messages import tell
+from uniformer_mm.weights.report import Report
 from uniformer_mm.weights.steps import (
     INFLATIONS,
     STEM_CHANNELS,
-    Report,
     fit_stem,
     inflate,
 )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from uniformer_mm.models import ARCHS
-from uniformer_mm.weights.files import read_weights
-from uniformer_mm.weights.identity import recognize
+from uniformer_mm.weights.catalogued import contradictions
+from uniformer_mm.weights.files import file_sha256, read_weights
 from uniformer_mm.weights.reading import ForeignTypesError
-from uniformer_mm.weights.zoo import ZooEntry, contradictions, file_sha256
+from uniformer_mm.weights.recognize import recognize
+from uniformer_mm.weights.zoo import ZooEntry
 
 __all__ = ['find_damage', 'find_difference']
 

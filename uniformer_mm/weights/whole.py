@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from uniformer_mm.deployed import deploy
 from uniformer_mm.models.form import MARK
+from uniformer_mm.weights.catalogued import entry_of
 from uniformer_mm.weights.convert import convert
 from uniformer_mm.weights.fetch import fetch
 from uniformer_mm.weights.files import WeightFile, read_weights
 from uniformer_mm.weights.messages import tell
 from uniformer_mm.weights.reading import listed
-from uniformer_mm.weights.zoo import ZooEntry, entry_of
+from uniformer_mm.weights.zoo import ZooEntry
 
 __all__ = ['ModelFile', 'find_model', 'load_model']
 

@@ -31,26 +31,13 @@ authors.
 from __future__ import annotations
 
 import csv
-import hashlib
-import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from uniformer_mm.weights.identity import Identity
-from uniformer_mm.weights.messages import tell
-
-__all__ = [
-    'ZOO',
-    'ZooEntry',
-    'contradictions',
-    'entry_of',
-    'file_sha256',
-    'find_entry',
-    'head_dim_hint',
-]
+__all__ = ['PIXEL_STATISTICS', 'ZOO', 'ZooEntry', 'find_entry']
 
 PIXEL_STATISTICS: Mapping[str, tuple[tuple[float, ...], ...]] = {
     'imagenet': ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
@@ -237,56 +224,4 @@ def _content(entry: ZooEntry) -> tuple[object, ...]:
         entry.class_order,
         entry.token_labeling,
         entry.layer_scale,
-    )
-
-
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file, 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def entry_of(name: str, path: Path) -> ZooEntry | None:
-    """Return the catalogue's entry of a file; warn of a borrowed name."""
-    digest = file_sha256(path)
-    entry = find_entry(name, digest) or find_entry(path.name, digest)
-    namesake = None if entry else find_entry(path.name)
-    if namesake:
-        tell(
-            f'{path.name} has the name of {namesake.name} but not its sha256: '
-            'it is taken for an unknown file',
-            logging.WARNING,
-        )
-    return entry
-
-
-def contradictions(entry: ZooEntry, identity: Identity) -> str:
-    """Say how a file differs from its catalogue entry, '' if it doesn't."""
-    found = {
-        'arch': (' or '.join(identity.archs), entry.arch),
-        'ndim': (identity.ndim, entry.ndim),
-        'token_labeling': (
-            identity.token_labeling,
-            # A dense model from token-labelled weights has lost the head.
-            entry.token_labeling and identity.kind == 'classifier',
-        ),
-    }
-    return '; '.join(
-        f'{name} is {got} in the file and {told} in the catalogue'
-        for name, (got, told) in found.items()
-        if told != got and not (name == 'arch' and told in identity.archs)
-    )
-
-
-def head_dim_hint(identity: Identity) -> str:
-    """Tell the head_dim of the catalogued files of the recognised archs."""
-    known: dict[int, list[str]] = {}
-    for entry in ZOO.values():
-        if entry.arch in identity.archs:
-            known.setdefault(entry.head_dim, []).append(entry.name)
-    return ', '.join(
-        f'{head_dim} as {names[0]}' for head_dim, names in known.items()
     )

@@ -28,7 +28,8 @@ from uniformer_mm import (
     UniFormerClassifier,
     UniFormerLight,
 )
-from uniformer_mm.weights.identity import Identity, describe, recognize
+from uniformer_mm.weights.identity import Identity, describe
+from uniformer_mm.weights.recognize import recognize
 
 every_arch = pytest.mark.parametrize('arch', ARCHS)
 both_ndims = pytest.mark.parametrize('ndim', [2, 3])
