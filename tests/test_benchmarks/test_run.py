@@ -17,7 +17,6 @@ from benchmarks.run import main, parse_case, replace_rows, select
 from benchmarks.table import COLUMNS, read_rows
 from benchmarks.timing import interleave
 from tests.support.markers import needs_compiler
-from uniformer_mm import UniFormerLight, deploy
 
 CPU = torch.device('cpu')
 SMALL = 'uniformer-xxs:64x96:2'
