@@ -65,11 +65,11 @@ def times(rounds: int) -> Iterator[tuple[Any, ...]]:
         for call in calls:
             call()
         *taken, torch_s, onednn_s = measured(calls, rounds)
-        taken += [None] * (len(MODES) - len(modes))
+        missing = [None] * (len(MODES) - len(modes))
         yield (
             *(device_name(CPU), torch.__version__, torch.get_num_threads()),
             *(case.model, case.batch, case.shape_name, case.direction),
-            *(count_flops(case), *taken),
+            *(count_flops(case), *taken, *missing),
             *(flops / torch_s, flops / onednn_s),
         )
 

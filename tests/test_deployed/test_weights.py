@@ -43,8 +43,8 @@ def through_numpy(weight: nn.Parameter) -> None:
 
 
 def by_a_fused_optimizer(weight: nn.Parameter) -> None:
-    weight.grad = torch.ones_like(weight)
-    torch.optim.SGD([weight], lr=0.1, fused=True).step()
+    weight.grad = torch.randn_like(weight)
+    torch.optim.SGD([weight], lr=1.0, fused=True).step()
 
 
 @pytest.mark.parametrize(

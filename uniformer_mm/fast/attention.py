@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from uniformer_mm.fast.forms import fast_form
 from uniformer_mm.fast.linear import (
     AVAILABLE,
     multiply_by,
     onednn_is_on,
     pack_weight,
 )
-from uniformer_mm.fast.path import fast_form
 from uniformer_mm.fast.processor import mkl_lacks_avx512
 
 __all__ = ['attend']

@@ -8,11 +8,11 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from uniformer_mm.fast.forms import AS_WRITTEN, Fits, fast_form
 from uniformer_mm.fast.gelu import gelu_then
 from uniformer_mm.fast.kinds import drops_nothing, is_gelu
 from uniformer_mm.fast.leaves import call
 from uniformer_mm.fast.linear import multiplies, multiply, multiplying_pays
-from uniformer_mm.fast.path import AS_WRITTEN, Fits, fast_form
 from uniformer_mm.fast.rules import keeps_saved_tensors
 
 __all__ = ['MLP_OF_TOKENS', 'mlp_of_tokens']
