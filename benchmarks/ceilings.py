@@ -236,7 +236,7 @@ def _elementwise(x: Tensor) -> Iterator[tuple[str, int, Call]]:
 def _packed(x: Tensor, w: Tensor, b: Tensor, flops: int) -> Iterator[Any]:
     try:
         pack = torch.ops.mkldnn._reorder_linear_weight
-        packed = pack(w, len(x))
+        pack(w, len(x))
     except (AttributeError, RuntimeError):
         return  # no oneDNN in this torch
     multiply = torch.ops.mkldnn._linear_pointwise
@@ -245,7 +245,7 @@ def _packed(x: Tensor, w: Tensor, b: Tensor, flops: int) -> Iterator[Any]:
         ('packed product', ('none', [], '')),
         ('packed product, gelu', ('gelu', [], 'none')),
     ):
-        yield kind, flops, partial(multiply, x, packed, b, *then)
+        yield kind, flops, partial(multiply, x, w, b, *then)
     yield 'packing', 2 * w.nbytes, partial(pack, w, len(x))
 
 

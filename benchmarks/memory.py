@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from uniformer_mm.deployed.packed import PackedLayer
-
 __all__ = ['bytes_of', 'peak_bytes']
 
 
 def bytes_of(model: nn.Module, *others: Tensor) -> int:
-    """Return the bytes of the weights of ``model``, and of ``others``.
-
-    Packed copies of weights count as well; their memory is oneDNN's.
-    """
-    copies = (
-        module.weight
-        for module in model.modules()
-        if isinstance(module, PackedLayer) and module.holds_packed
-    )
-    tensors: Iterable[Tensor] = (
-        *model.parameters(),
-        *model.buffers(),
-        *copies,
-        *others,
-    )
+    """Return the bytes of the weights of ``model``, and of ``others``."""
+    tensors = (*model.parameters(), *model.buffers(), *others)
     return sum(t.numel() * t.element_size() for t in tensors)
 
 

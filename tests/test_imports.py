@@ -89,9 +89,10 @@ ALLOWED = {
     'engine.plain_batch': {'weights.storages'},
     'engine.reproduce': {'engine', 'predict.stored_config', 'weights.reading'},
     'fast': {'fast'},
+    'fast.forms': {'fast.rules'},
     'fast.kinds': {'fast.path'},
     'fast.leaves': {'fast.rules'},
-    'fast.path': {'fast.leaves', 'fast.rules'},
+    'fast.path': {'fast.forms', 'fast.leaves', 'fast.rules'},
     'fast.processor': set(),
     'fast.rules': set(),
     'heads': {

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from tests.support.small import tensors_of
-from uniformer_mm.fast import leaves, linear, path, tiles
+from uniformer_mm.fast import forms as registered
+from uniformer_mm.fast import leaves, linear, tiles
 
 
 def make_everything_pay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +36,7 @@ def counted() -> Iterator[Counter[str]]:
 
         return spied
 
-    forms, layers = path._FORMS, leaves._LAYERS
+    forms, layers = registered.FORMS, leaves._LAYERS
     with pytest.MonkeyPatch.context() as patch:
         for key, found in forms.items():
             spied = [f._replace(run=spy(f.run)) for f in found]

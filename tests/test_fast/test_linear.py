@@ -127,3 +127,23 @@ def test_wrong_channels_get_the_error_of_torch() -> None:
     tokens: Tensor = torch.randn(linear.LEAST_TOKENS, 7)
     with torch.no_grad(), pytest.raises(RuntimeError, match='7 and 8x16'):
         call(nn.Linear(8, 16), tokens)
+
+
+def test_fewer_tokens_pay_where_mkl_leaves_half_of_the_processor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layer, tokens = nn.Linear(64, 256), torch.randn(128, 64)
+    for lacks, calls in ((True, 1), (False, 0)):
+        monkeypatch.setattr(linear, 'mkl_lacks_avx512', lambda x=lacks: x)
+        assert multiplications(partial(call, layer, tokens)) == calls
+        assert multiplications(partial(call, layer, tokens[1:])) == 0
+
+
+@pytest.mark.usefixtures('_any_tokens')
+def test_a_weight_with_gaps_is_left_to_torch() -> None:
+    # oneDNN would take a thousand times as long.
+    layer, tokens = nn.Linear(8, 16), torch.randn(5, 8)
+    layer.weight = nn.Parameter(torch.randn(8, 16).T)
+    with torch.no_grad():
+        torch.testing.assert_close(call(layer, tokens), layer(tokens))
+    assert multiplications(partial(call, layer, tokens)) == 0

@@ -26,7 +26,7 @@ from tests.support.fast_runs import (
 from tests.support.models import build, every_kind, random_input
 from tests.support.reading_cost import cost
 from uniformer_mm import fast
-from uniformer_mm.fast import path
+from uniformer_mm.fast import forms, path
 from uniformer_mm.models.attention import Attention
 from uniformer_mm.models.blocks import AttentionBlock, ConvBlock
 from uniformer_mm.models.layers import Mlp
@@ -225,11 +225,11 @@ def test_a_form_for_another_device_is_one_function(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As a GPU's kernel would be added: a function, and its registration."""
-    monkeypatch.setattr(path, '_FORMS', {**path._FORMS})
-    path._FORMS['cpu', 'mlp'] = []
+    monkeypatch.setattr(forms, 'FORMS', {**forms.FORMS})
+    forms.FORMS['cpu', 'mlp'] = []
     ran = []
 
-    @path.fast_form(
+    @forms.fast_form(
         'mlp',
         grad=False,
         needs={'fc1': lambda m: type(m) is nn.Linear},

@@ -18,8 +18,6 @@ from torch import nn
 
 from uniformer_mm.deployed.blocks import DEPLOYED
 from uniformer_mm.deployed.fold import Folding
-from uniformer_mm.deployed.packed import PACKED
-from uniformer_mm.fast.linear import multiplies
 from uniformer_mm.fast.processor import has_bf16
 from uniformer_mm.fast.rules import replaced_in_torch
 from uniformer_mm.models.backbone import Backbone
@@ -38,10 +36,8 @@ def deploy(
     The outputs stay the same up to rounding: relative error below 1e-4 in
     float32. The parameters are new and frozen, ``train()`` is refused from
     then on, and saved weights carry a mark, so that they are loaded into
-    deployed models alone. ``set_attention`` works as before. On x86 CPUs, in
-    float32, linear layers and 1x1 convolutions keep a packed copy of their
-    weights from the first call on, which follows their changes. Code of your
-    own that calls parts of a block (``mix``, a norm) gets parts of the
+    deployed models alone. ``set_attention`` works as before. Code of
+    your own that calls parts of a block (``mix``, a norm) gets parts of the
     deployed one.
 
     Args:
@@ -151,9 +147,6 @@ def _finish(backbone: Backbone) -> None:
     for module in list(backbone.modules()):
         if type(module) in DEPLOYED:
             module.__class__ = DEPLOYED[type(module)]
-            for layer in module.modules():
-                if multiplies(layer) and type(layer) in PACKED:
-                    layer.__class__ = PACKED[type(layer)]
     device = next(backbone.parameters()).device
     backbone.register_buffer(MARK, torch.tensor(True, device=device))
     backbone.requires_grad_(False)

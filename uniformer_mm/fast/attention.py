@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from uniformer_mm.fast.forms import fast_form
 from uniformer_mm.fast.linear import (
     AVAILABLE,
-    multiply_packed,
+    multiply_by,
     onednn_is_on,
     pack_weight,
 )
-from uniformer_mm.fast.path import fast_form
 from uniformer_mm.fast.processor import mkl_lacks_avx512
 
 __all__ = ['attend']
@@ -81,8 +81,8 @@ def _by_head(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         for some, out in zip(
             queries, _split(y[i, :, j], QUERIES), strict=True
         ):
-            scores = multiply_packed(some, keys, None)
-            out.copy_(multiply_packed(scores.softmax(-1), values, None))
+            scores = multiply_by(keys, some, None)
+            out.copy_(multiply_by(values, scores.softmax(-1), None))
     return y.flatten(2)
 
 

@@ -1,40 +1,41 @@
-"""Linear layers of inference on a CPU, by oneDNN, with their weights packed.
+"""Linear layers of inference on a CPU, by oneDNN.
 
-oneDNN multiplies faster than the library behind ``torch.nn.functional.linear``
-once a weight lies in blocks as its kernels read it, and its kernels apply a
-GELU while the result is still in cache. Packing takes as long as multiplying
-some hundred tokens, so it is done in each call with many tokens, and once for
-all in the deployed form (``deployed/packed.py``), whose weights are final.
+Its kernels read a weight in blocks and apply a GELU while the result is still
+in cache. It puts a weight into blocks in each call, which takes about as long
+as multiplying some ten tokens, so no copy of a weight is kept that could be
+out of date.
 
 torch has operations for this, which are not public: ``torch.compile`` uses
-them for weights that it may pack.
+them. They are given weights as they are: what ``_reorder_linear_weight`` makes
+is for a weight that is multiplied many times, since it looks for the best
+kernel anew each time.
 """
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from uniformer_mm.fast.kinds import is_pointwise
+from uniformer_mm.fast.kinds import CONVS, is_pointwise
 from uniformer_mm.fast.leaves import fast_layer
-from uniformer_mm.fast.processor import has_bf16
+from uniformer_mm.fast.processor import has_bf16, mkl_lacks_avx512
 
 __all__ = [
-    'PACKERS',
     'multiplies',
     'multiply',
-    'multiply_packed',
-    'pack',
+    'multiply_by',
+    'multiplying_pays',
     'pack_weight',
-    'packing_pays',
     'tokens_of',
 ]
 
-LEAST_TOKENS = 1024  # for a weight that is packed for one call
+LEAST_TOKENS = 1024
+# Multiply-adds from which on it is the faster one beside half of a processor.
+LEAST_PRODUCTS = 2**21
+LAYERS = (nn.Linear, *CONVS)
 # Measured on x86 alone.
 AVAILABLE = platform.machine() in ('x86_64', 'AMD64') and all(
     hasattr(torch.ops.mkldnn, name)
@@ -48,34 +49,27 @@ def pack_weight(weight: Tensor, tokens: int) -> Tensor:
     return packed
 
 
-def multiply_packed(
-    x: Tensor, packed: Tensor, bias: Tensor | None, *, gelu: bool = False
+def multiply_by(
+    weight: Tensor, x: Tensor, bias: Tensor | None, *, gelu: bool = False
 ) -> Tensor:
-    """(..., C) -> (..., out), followed by a GELU on request."""
+    """(..., C) -> (..., out), followed by a GELU on request.
+
+    Args:
+        weight: (out, C), contiguous (oneDNN takes a thousand times as long
+            for others), or from ``pack_weight``.
+        x: (..., C).
+        bias: (out,), contiguous, or None.
+        gelu: Whether to apply a GELU.
+    """
     # The last word is of the GELU: by the error function, not by tanh.
     then = ['gelu', [], 'none'] if gelu else ['none', [], '']
-    y: Tensor = torch.ops.mkldnn._linear_pointwise(x, packed, bias, *then)
+    y: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, *then)
     return y
-
-
-def pack(layer: Any) -> Tensor:
-    """Return the weight (out, C) or (out, C, 1, ...) as oneDNN reads it."""
-    # (out, C, 1, ...) -> (out, C)
-    return pack_weight(layer.weight.detach().flatten(1), LEAST_TOKENS)
-
-
-# Class of a layer -> what packs its weight. Layers that keep a packed weight
-# add themselves.
-PACKERS: dict[type, Callable[[Any], Tensor]] = {
-    nn.Linear: pack,
-    nn.Conv2d: pack,
-    nn.Conv3d: pack,
-}
 
 
 def multiplies(layer: nn.Module) -> bool:
     """Whether ``layer`` does no more than multiply tokens by a weight."""
-    return type(layer) in PACKERS and is_pointwise(layer)
+    return type(layer) in LAYERS and is_pointwise(layer)
 
 
 def onednn_is_on(x: Tensor) -> bool:
@@ -93,30 +87,34 @@ def onednn_is_on(x: Tensor) -> bool:
     )
 
 
-def packing_pays(layer: Any, tokens: Tensor) -> bool:
+def multiplying_pays(layer: Any, tokens: Tensor) -> bool:
     """Whether ``multiply`` may and should be used; tokens (..., C).
 
-    ``layer`` is one that ``multiplies``, untouched, in a call without
-    gradients.
+    ``layer`` is one that ``multiplies``, untouched.
     """
-    bias = layer.bias
+    weight, bias = layer.weight, layer.bias
+    count = tokens.shape[:-1].numel()
     return (
         AVAILABLE
         and onednn_is_on(tokens)
         and (
-            PACKERS[type(layer)] is not pack
-            or tokens.shape[:-1].numel() >= LEAST_TOKENS
+            count >= LEAST_TOKENS
+            or (
+                count * weight.numel() >= LEAST_PRODUCTS and mkl_lacks_avx512()
+            )
         )
+        and weight.is_contiguous()
         # oneDNN is told no strides of a bias.
         and (bias is None or bias.is_contiguous())
-        and tokens.shape[-1] == layer.weight.shape[1]  # else torch tells why
+        and tokens.shape[-1] == weight.shape[1]  # else torch tells why
     )
 
 
 def multiply(layer: Any, tokens: Tensor, *, gelu: bool = False) -> Tensor:
     """(..., C) -> (..., out), followed by a GELU on request."""
-    packed = PACKERS[type(layer)](layer)
-    return multiply_packed(tokens, packed, layer.bias, gelu=gelu)
+    # (out, C, 1, ...) -> (out, C)
+    weight = layer.weight.detach().flatten(1)
+    return multiply_by(weight, tokens, layer.bias, gelu=gelu)
 
 
 def tokens_of(layer: Any, x: Tensor) -> Tensor | None:
@@ -134,14 +132,14 @@ def tokens_of(layer: Any, x: Tensor) -> Tensor | None:
 @fast_layer(nn.Linear, grad=False)
 def linear(layer: nn.Linear, x: Tensor) -> Any:
     """(..., in_features) -> (..., out_features)."""
-    return multiply(layer, x) if packing_pays(layer, x) else NotImplemented
+    return multiply(layer, x) if multiplying_pays(layer, x) else NotImplemented
 
 
 @fast_layer(nn.Conv2d, nn.Conv3d, grad=False)
 def pointwise(layer: Any, x: Tensor) -> Any:
     """A convolution of kernel 1: (N, C, ...) -> (N, out, ...)."""
     tokens = tokens_of(layer, x)
-    if tokens is None or not packing_pays(layer, tokens):
+    if tokens is None or not multiplying_pays(layer, tokens):
         return NotImplemented
     # (N, ..., out) -> (N, out, ...)
     return multiply(layer, tokens).movedim(-1, 1)

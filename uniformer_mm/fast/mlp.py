@@ -8,11 +8,11 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from uniformer_mm.fast.forms import AS_WRITTEN, Fits, fast_form
 from uniformer_mm.fast.gelu import gelu_then
 from uniformer_mm.fast.kinds import drops_nothing, is_gelu
 from uniformer_mm.fast.leaves import call
-from uniformer_mm.fast.linear import multiplies, multiply, packing_pays
-from uniformer_mm.fast.path import AS_WRITTEN, Fits, fast_form
+from uniformer_mm.fast.linear import multiplies, multiply, multiplying_pays
 from uniformer_mm.fast.rules import keeps_saved_tensors
 
 __all__ = ['MLP_OF_TOKENS', 'mlp_of_tokens']
@@ -37,7 +37,7 @@ def linear_of_tokens(
     layer: Any, tokens: Tensor, *, gelu: bool = False
 ) -> Tensor:
     """(L, C) -> (L, out) by a layer that ``multiplies``."""
-    if packing_pays(layer, tokens):
+    if multiplying_pays(layer, tokens):
         return multiply(layer, tokens, gelu=gelu)
     # (out, in, 1, ...) -> (out, in)
     y = F.linear(tokens, layer.weight.flatten(1), layer.bias)
@@ -53,7 +53,7 @@ def dropping_mlp(mlp: Any, _: Tensor) -> Any:
 @fast_form('mlp', grad=False, needs={'fc1': multiplies, 'act': is_gelu})
 def fused_mlp(mlp: Any, x: Tensor) -> Any:
     """Inference on tokens (..., C): the first layer applies the GELU."""
-    if not isinstance(mlp.fc1, nn.Linear) or not packing_pays(mlp.fc1, x):
+    if not isinstance(mlp.fc1, nn.Linear) or not multiplying_pays(mlp.fc1, x):
         return NotImplemented
     hidden = mlp.drop(multiply(mlp.fc1, x, gelu=True))
     return mlp.drop(call(mlp.fc2, hidden))

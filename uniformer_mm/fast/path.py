@@ -5,8 +5,9 @@ reference: it runs unless something here knows a faster way that is exact for
 this very module and this very call. Two kinds of ways are registered, by the
 files beside this one or by anybody:
 
-- ``@fast_form(name)``: a function that stands for the whole forward. It says
-  what it ``needs`` its children to be, and gets no say in the rest.
+- ``@fast_form(name)`` (``forms``): a function that stands for the whole
+  forward. It says what it ``needs`` its children to be, and gets no say in the
+  rest.
 - ``@fast_layer(cls)`` (``leaves``): a function that stands for the call of a
   leaf layer of torch's. The forward itself then runs as it is written, on a
   ``View`` of its module whose leaf layers are called in the fast way.
@@ -21,8 +22,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
@@ -30,12 +30,11 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
+from uniformer_mm.fast.forms import AS_WRITTEN, run_form
 from uniformer_mm.fast.leaves import View, layers_of
-from uniformer_mm.fast.rules import is_hooked, is_plain_run, is_untouched
+from uniformer_mm.fast.rules import is_hooked, is_plain_run
 
 __all__ = [
-    'AS_WRITTEN',
-    'fast_form',
     'fast_path',
     'graph_form',
     'graph_path',
@@ -49,9 +48,7 @@ __all__ = [
 ]
 
 SWITCH = 'UNIFORMER_MM_FAST'
-AS_WRITTEN = object()
 Function = TypeVar('Function', bound=Callable[..., Any])
-Fits = Callable[[nn.Module], bool]
 _on = ContextVar(SWITCH, default=os.environ.get(SWITCH) != '0')
 
 
@@ -62,16 +59,6 @@ class Wanted(NamedTuple):
     dtype: torch.dtype | None = None
 
 
-class _Form(NamedTuple):
-    """A function that stands for a forward."""
-
-    run: Callable[..., Any]
-    needs: tuple[tuple[tuple[str, ...], Fits], ...]
-    grad: bool
-    autocast: bool
-
-
-_FORMS: dict[tuple[str | None, str], list[_Form]] = defaultdict(list)
 _NAMES: dict[Any, str] = {}
 _GRAPHS: dict[str, Callable[..., Any]] = {}
 _ONNX: dict[str, Callable[..., Any]] = {}
@@ -90,38 +77,6 @@ def plain(off: bool = True) -> Iterator[None]:
         yield
     finally:
         _on.reset(before)
-
-
-def fast_form(
-    name: str,
-    *,
-    grad: bool,
-    needs: Mapping[str, Fits],
-    device: str | None = 'cpu',
-    autocast: bool = False,
-) -> Callable[[Function], Function]:
-    """Register a function that stands for the forwards marked ``name``.
-
-    It is called as the forward is, with the module first, and returns
-    ``NotImplemented`` before it has done anything where it does not pay, or
-    ``AS_WRITTEN`` where nothing may stand for the forward and its layers.
-
-    Args:
-        name: That of ``fast_path``.
-        grad: Whether it is for calls with gradients enabled, or without.
-        needs: What it takes for granted: a child by its (dotted) name, and
-            whether a module in that place is of the right class, settings
-            and mode. That nobody has touched it is looked after here.
-        device: Type of the device of the input, None for any.
-        autocast: Whether it is exact under autocast too.
-    """
-    paths = tuple((tuple(key.split('.')), fits) for key, fits in needs.items())
-
-    def register(run: Function) -> Function:
-        _FORMS[device, name].append(_Form(run, paths, grad, autocast))
-        return run
-
-    return register
 
 
 def graph_form(
@@ -158,23 +113,14 @@ def fast_path(name: str) -> Callable[[Function], Any]:
                 module = module.viewed
             if not is_plain_run():
                 return forward(module, x, *rest)
+            y = run_form(name, module, x, *rest)
+            if y is AS_WRITTEN:
+                return forward(module, x, *rest)
+            if y is not NotImplemented:
+                return y
             device = x.device.type
-            grad = torch.is_grad_enabled()
-            cast = torch.is_autocast_enabled(device)
-            for key in ((device, name), (None, name)):
-                for form in _FORMS.get(key, ()):
-                    if (
-                        form.grad is grad
-                        and (form.autocast or not cast)
-                        and _meets(module, form.needs, x)
-                    ):
-                        y = form.run(module, x, *rest)
-                        if y is AS_WRITTEN:
-                            return forward(module, x, *rest)
-                        if y is not NotImplemented:
-                            return y
-            layers = None if cast else layers_of(device)
-            if not layers:
+            layers = layers_of(device)
+            if not layers or torch.is_autocast_enabled(device):
                 return forward(module, x, *rest)
             return forward(View(module, layers), x, *rest)
 
@@ -285,19 +231,3 @@ def wanted_of(embed: Any, x: Any) -> Wanted:
         and torch.is_autocast_enabled(device.type)
     )
     return Wanted(device, None if is_cast else dtype)
-
-
-def _meets(
-    module: nn.Module,
-    needs: tuple[tuple[tuple[str, ...], Fits], ...],
-    x: Tensor,
-) -> bool:
-    for path, fits in needs:
-        child: Any = module
-        for name in path:
-            child = child._modules.get(name)
-            if child is None:
-                return False
-        if not fits(child) or not is_untouched(child, x):
-            return False
-    return True

@@ -29,8 +29,7 @@ def pays(layer: Any, tokens: Tensor) -> bool:
     return (
         mkl_lacks_avx512()
         and tokens.dtype == torch.float32
-        and tokens.shape[:-1].numel() >= linear.LEAST_TOKENS
-        and linear.packing_pays(layer, tokens)
+        and linear.multiplying_pays(layer, tokens)
     )
 
 
@@ -110,8 +109,7 @@ class _Product(Function):
 def _multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """(L, C), (out, C) -> (L, out)."""
     x, weight = x.contiguous(), weight.detach().contiguous()
-    packed = linear.pack_weight(weight, len(x))
-    return linear.multiply_packed(x, packed, bias)
+    return linear.multiply_by(weight, x, bias)
 
 
 def _differentiable(x: Tensor, weight: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from uniformer_mm.fast.forms import fast_form
 from uniformer_mm.fast.kinds import (
     is_layer_norm,
     is_mlp,
@@ -28,7 +29,6 @@ from uniformer_mm.fast.mlp import (
     linear_of_tokens,
     mlp_of_tokens,
 )
-from uniformer_mm.fast.path import fast_form
 
 # Of 256 to 2048 hidden channels: 2 to 16 MiB in float32. Smaller tiles are no
 # faster, and each parallel loop waits long where other programs run as well.

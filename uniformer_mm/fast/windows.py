@@ -18,9 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from uniformer_mm.fast.forms import fast_form
 from uniformer_mm.fast.leaves import call
 from uniformer_mm.fast.linear import multiplies
-from uniformer_mm.fast.path import fast_form, is_named
+from uniformer_mm.fast.path import is_named
 
 # In half precision a logarithm is rounded by more than sums of scores are.
 DTYPES = (torch.float32, torch.float64)
