@@ -9,6 +9,7 @@ from uniformer_mm.fast import (  # noqa: F401
     depthwise,
     gelu,
     graphs,
+    light_blocks,
     linear,
     mlp,
     products,
