@@ -72,7 +72,7 @@ def shrink_block(block: Any, x: Tensor, *state: Tensor) -> Any:
         return NotImplemented
     cls_token, scores = state
     # (N, C, [T,] H, W) -> (N, L, C), (N, [T,] H, W) -> (N, L)
-    tokens = x.movedim(1, -1).flatten(1, -2)
+    tokens = x.movedim(1, -1).flatten(1, -2).contiguous()
     scores = scores.flatten(1)
     values, order = scores.sort(dim=1, descending=True, stable=True)
     kept = order.shape[1] // 2
