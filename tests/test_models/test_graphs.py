@@ -125,9 +125,11 @@ def test_exports_windows_of_the_papers_size(mode: str, least: int) -> None:
             )
 
 
-@pytest.mark.parametrize('training', [False, True])
+@pytest.mark.parametrize(
+    ('training', 'backend'), [(False, 'eager'), (True, 'aot_eager')]
+)
 def test_one_graph_of_all_sizes_classifies_with_a_class_token(
-    training: bool,
+    training: bool, backend: str
 ) -> None:
     torch._dynamo.reset()
     counters.clear()
@@ -135,7 +137,7 @@ def test_one_graph_of_all_sizes_classifies_with_a_class_token(
     arch = {**LIGHT, 'depths': (1, 1, 2, 1), 'light': True}
     model = UniFormerClassifier(arch, num_classes=5).train(training)
     compiled = copy.deepcopy(model)
-    compiled.compile(fullgraph=True, dynamic=True, backend='aot_eager')
+    compiled.compile(fullgraph=True, dynamic=True, backend=backend)
     for size in ((2, 64, 96), (3, 97, 64)):
         x = random_input('light', *size)
         with torch.set_grad_enabled(training):

@@ -157,4 +157,4 @@ def scaled(x: Tensor, gamma: Tensor | None) -> Tensor:
 
 def as_map(tokens: Tensor, x: Tensor) -> Tensor:
     """(N, L, C) -> (N, C, [T,] H, W), shaped as ``x``."""
-    return tokens.unflatten(1, x.shape[2:]).movedim(-1, 1)  # type: ignore[no-untyped-call]
+    return tokens.view(x.movedim(1, -1).shape).movedim(-1, 1)

@@ -52,7 +52,7 @@ class FullBlock(AttentionBlock):
         cls_token, tokens = tokens[:, :1], tokens[:, 1:]
         scores = scores[:, 1:].reshape(x[:, 0].shape)
         # (N, L, C) -> (N, C, [T,] H, W)
-        x = to_map(tokens.unflatten(1, x.shape[2:]))
+        x = to_map(tokens.reshape(to_tokens(x).shape))
         return x, cls_token, scores
 
 
@@ -121,7 +121,7 @@ class ShrinkBlock(AttentionBlock):
 
         places = order.argsort(1)
         # (N, L, C) -> (N, C, [T,] H, W)
-        x = to_map(_gather(tokens, places).unflatten(1, x.shape[2:]))
+        x = to_map(_gather(tokens, places).reshape(to_tokens(x).shape))
         scores = scores.gather(1, places).reshape(x[:, 0].shape)
         return x, cls_token, scores
 
