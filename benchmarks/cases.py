@@ -24,6 +24,8 @@ OURS: Mapping[str, Mapping[str, Any]] = {
     'uniformer-xxs': {'arch': 'xxs'},
     'uniformer-xs': {'arch': 'xs'},
     'uniformer-s-video': {'arch': 'small', 'ndim': 3},
+    'uniformer-xxs-video': {'arch': 'xxs', 'ndim': 3},
+    'uniformer-xs-video': {'arch': 'xs', 'ndim': 3},
     'uniformer-s-video-split': {'arch': 'small', 'ndim': 3, 'split': True},
 }
 # Peers: timm's name and arguments. ``vitdet-b`` is SAM's image encoder, a
@@ -99,7 +101,7 @@ def parse_shape(text: str) -> tuple[int, ...]:
 DETECTION, SEGMENTATION = (800, 1344), (512, 512)
 PANORAMA, POSE, CLASSES = (512, 2048), (256, 192), (224, 224)
 SQUARE = (640, 640)
-CLIP = (16, 224, 224)
+CLIP, LIGHT_CLIP = (16, 224, 224), (16, 160, 160)
 SMALL_PEERS = ('swin-t', 'convnext-t', 'nextvit-s', 'pvt-v2-b2')
 # What is known by its accuracy at 224 x 224.
 FOR_CLASSES = (
@@ -120,6 +122,14 @@ _TARGETS = (
     Case('uniformer-s', POSE, 8),
     Case('uniformer-s-h14', DETECTION, 1, 'training'),
     Case('uniformer-s', POSE, 8, 'training'),
+    Case('uniformer-xs', CLASSES, 8),
+    Case('uniformer-xxs-video', LIGHT_CLIP, 1),
+)
+_LIGHT = (
+    Case('uniformer-xxs', CLASSES, 1),
+    Case('uniformer-xs', CLASSES, 8),
+    Case('uniformer-xs', SEGMENTATION, 1),
+    Case('uniformer-xxs-video', LIGHT_CLIP, 1),
 )
 _CPU = (
     *_TARGETS,
@@ -212,7 +222,8 @@ SUITES: Mapping[str, tuple[Case, ...]] = {
         Case('uniformer-s', POSE, 2, 'training'),
     ),
     'targets': _TARGETS,
-    'cpu': _CPU,
+    'light': _LIGHT,
+    'cpu': tuple(dict.fromkeys(_CPU)),
     'gpu-targets': _GPU_TARGETS,
     'gpu': _GPU,
     'growth': _GROWTH,

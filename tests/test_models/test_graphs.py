@@ -8,16 +8,19 @@ from typing import Any
 import pytest
 import torch
 import torch.fx.experimental._config
+from torch._dynamo.utils import counters
 from torch.export import Dim
 
 from tests.support.markers import needs_compiler
 from tests.support.models import (
+    LIGHT,
     assert_same_gradients,
     build,
     every_kind,
     random_input,
     random_loss,
 )
+from uniformer_mm import UniFormerClassifier
 from uniformer_mm.models.attention import Attention
 
 
@@ -120,3 +123,29 @@ def test_exports_windows_of_the_papers_size(mode: str, least: int) -> None:
             torch.testing.assert_close(
                 exported(x), model(x), atol=1e-4, rtol=1e-4
             )
+
+
+@pytest.mark.parametrize(
+    ('training', 'backend'), [(False, 'eager'), (True, 'aot_eager')]
+)
+def test_one_graph_of_all_sizes_classifies_with_a_class_token(
+    training: bool, backend: str
+) -> None:
+    torch._dynamo.reset()
+    counters.clear()
+    torch.manual_seed(0)
+    arch = {**LIGHT, 'depths': (1, 1, 2, 1), 'light': True}
+    model = UniFormerClassifier(arch, num_classes=5).train(training)
+    compiled = copy.deepcopy(model)
+    compiled.compile(fullgraph=True, dynamic=True, backend=backend)
+    for size in ((2, 64, 96), (3, 97, 64)):
+        x = random_input('light', *size)
+        with torch.set_grad_enabled(training):
+            got, expected = compiled(x), model(x)
+        torch.testing.assert_close(got, expected)
+        if training:
+            for run, logits in ((model, expected), (compiled, got)):
+                run.zero_grad()
+                random_loss(logits).backward()
+            assert_same_gradients(compiled, model)
+    assert counters['stats']['unique_graphs'] == 1

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from tests.support.models import build, random_input
+from uniformer_mm import fast
 from uniformer_mm.models.uniformer_light import ShrinkBlock, _halve
 
 
@@ -209,3 +210,18 @@ def test_a_saturated_class_token_gives_numbers() -> None:
     one_hot = torch.zeros(1, 3, 3)
     one_hot[0, 2, 2] = 1
     assert torch.equal(_halve(one_hot, 2), torch.zeros(1, 1, 1))
+
+
+@pytest.mark.parametrize('kind', ['light', 'light_video'])
+@pytest.mark.parametrize('n', [1, 2])
+def test_the_map_of_one_sample_lies_as_that_of_two(kind: str, n: int) -> None:
+    """Strides of an axis of length 1 tell convolutions how memory lies."""
+    model = build(kind).eval()
+    x = random_input(kind, n, 64, 96)
+    with torch.no_grad(), fast.plain():
+        (x, *_), _ = model.forward_features(x)
+        x = model.patch_embed3(model.patch_embed2(x))
+        x, *state = model.blocks3[0](x, model.cls_token.expand(n, -1, -1))
+        x, *_ = model.blocks3[1](x, *state)
+    tokens = x.movedim(1, -1)
+    assert tokens.stride() == torch.empty(tokens.shape).stride()

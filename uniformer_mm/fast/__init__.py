@@ -6,9 +6,11 @@ another device is one more file, and one more name in the import below.
 
 from uniformer_mm.fast import (  # noqa: F401
     attention,
+    clips,
     depthwise,
     gelu,
     graphs,
+    light_blocks,
     linear,
     mlp,
     products,

@@ -38,6 +38,7 @@ __all__ = [
     'fast_path',
     'graph_form',
     'graph_path',
+    'has_own',
     'in_float32',
     'in_weights_dtype',
     'is_named',
@@ -203,6 +204,15 @@ def is_named(module: nn.Module, name: str, method: str = 'forward') -> bool:
     """
     # By the function, not by a mark on it, which ``functools.wraps`` copies.
     return _NAMES.get(vars(type(module)).get(method)) == name
+
+
+def has_own(module: nn.Module, method: str) -> bool:
+    """Whether ``module`` has the ``method`` that a model calls by this name.
+
+    It may be of a class that the module's is derived from.
+    """
+    own = getattr(type(module), method, None)
+    return method not in vars(module) and _NAMES.get(own) == method
 
 
 def wanted_of(embed: Any, x: Any) -> Wanted:
