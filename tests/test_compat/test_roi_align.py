@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tests.support.bilinear import sample_with_border
 from uniformer_mm import fast
 from uniformer_mm.compat import roi_align
-from uniformer_mm.compat.roi_align_cpu import Grid, pays
+from uniformer_mm.compat.roi_align_cpu import Grid, gradient, pays
 
 ops = pytest.importorskip('mmcv.ops')
 torchvision_ops = pytest.importorskip('torchvision.ops')
@@ -212,6 +212,18 @@ def test_what_gets_torchvision_s_gradients() -> None:
         assert not pays(grad, rois, grid)
     with FlopCounterMode(display=False):
         assert not pays(grad, rois, grid)
+    compiled = torch.compile(pays, backend='eager')
+    assert not compiled(grad, rois, grid)
+    assert pays(grad, rois, grid)
+
+
+def test_gradients_are_not_cast() -> None:
+    rois = many_rois(torch.float32).nan_to_num()
+    grad, grid = torch.rand(80, 16, 7, 7), Grid(0.25, 7, 7, 0, True)
+    shape = torch.Size((2, 16, 15, 22))
+    wanted = gradient(grad, rois, grid, shape)
+    with torch.autocast('cpu', torch.bfloat16):
+        assert torch.equal(gradient(grad, rois, grid, shape), wanted)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs CUDA')

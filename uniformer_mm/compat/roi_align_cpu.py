@@ -49,7 +49,8 @@ def pays(grad: Tensor, rois: Tensor, grid: Grid) -> bool:
     Not in graphs, which would keep the windows of these very regions.
     """
     if (
-        grad.device.type != 'cpu'
+        torch.compiler.is_compiling()
+        or grad.device.type != 'cpu'
         or type(grad) is not Tensor
         or grad.shape[1] < LEAST_CHANNELS
         or grad.numel() == 0
@@ -85,16 +86,37 @@ def gradient(
         image, x1, y1, x2, y2 = rois[part].unbind(1)
         top, rows = _windows(y1, y2, grid.height, height, grid)
         left, columns = _windows(x1, x2, grid.width, width, grid)
-        high, wide = rows.shape[1], columns.shape[1]
-        pooled = grad[part].permute(0, 2, 3, 1)  # (r, h, w, C)
-        # (r, 1, wide, w) @ (r, h, w, C) -> (r, h, wide * C)
-        sums = (columns[:, None] @ pooled).flatten(2)
         corners = torch.stack([image.long(), top, left], 1).tolist()
-        for (n, y, x), row, total in zip(corners, rows, sums, strict=True):
-            # (high, h) @ (h, wide * C), added to a view of the map
-            window = cells[n, y : y + high, x : x + wide].flatten(1)
-            window.addmm_(row, total)
+        pooled = grad[part].permute(0, 2, 3, 1)  # (r, h, w, C)
+        # Wherever the backward pass is called, the types are as they are.
+        with torch.autocast('cpu', enabled=False):
+            _add(cells, pooled, corners, rows, columns)
     return cells.permute(0, 3, 1, 2)
+
+
+def _add(
+    cells: Tensor,
+    pooled: Tensor,
+    corners: list[list[int]],
+    rows: Tensor,
+    columns: Tensor,
+) -> None:
+    """Add gradients of some regions to that of the map.
+
+    Args:
+        cells: ``(N, H, W, C)``, written.
+        pooled: ``(r, h, w, C)``.
+        corners: Image, first row and first column of each window.
+        rows: ``(r, high, h)``, from ``_windows``.
+        columns: ``(r, wide, w)``.
+    """
+    high, wide = rows.shape[1], columns.shape[1]
+    # (r, 1, wide, w) @ (r, h, w, C) -> (r, h, wide * C)
+    sums = (columns[:, None] @ pooled).flatten(2)
+    for (n, y, x), row, total in zip(corners, rows, sums, strict=True):
+        # (high, h) @ (h, wide * C), added to a view of the map
+        window = cells[n, y : y + high, x : x + wide].flatten(1)
+        window.addmm_(row, total)
 
 
 def _windows(
