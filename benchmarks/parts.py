@@ -3,8 +3,8 @@
 Usage: python -m benchmarks.parts [--measure] [--device cuda] [--check]
 
 --measure times the parts of a config of each host, on the toy data set, and
-beside them, in turns, the same model as torch and torchvision compute it; it
-replaces the rows of this machine in benchmarks/parts_data. Then the section of
+beside them, in turns, the same model as torch and torchvision compute it; rows
+of this machine in benchmarks/parts_data are replaced. Then the section of
 docs/speed.md is written, or with --check compared.
 """
 
@@ -153,6 +153,7 @@ def _line(row: dict[str, str]) -> dict[str, str]:
     seconds = {part: float(row[f'{part}_s'] or 0) for part in PARTS}
     total = sum(seconds.values())
     return {
+        'host': row['host'],
         'config': row['config'],
         'input': row['input'],
         'pass': row['pass'],
@@ -194,12 +195,21 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _update(options: argparse.Namespace) -> None:
-    """Measure, and put the rows in the place of those of the same cases."""
+    """Measure, and put the rows in the place of those of the same cases.
+
+    Rows of this machine with another torch or number of threads go.
+    """
     from benchmarks.whole_models import CASES
 
     chosen = [c for c in CASES if c.host in (options.host or [c.host])]
     device = torch.device(options.device)
-    table = {_key(row): list(row.values()) for row in rows()}
+    ours = device_name(device), torch.__version__, str(options.threads)
+    table = {
+        _key(row): list(row.values())
+        for row in rows()
+        if row['machine'] != ours[0]
+        or tuple(row[column] for column in MACHINE) == ours
+    }
     for row in measure(chosen, device, options.rounds):
         table[_key(dict(zip(COLUMNS, map(str, row), strict=True)))] = list(row)
         write_csv(RESULTS, COLUMNS, list(table.values()))
