@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,12 +27,12 @@ class Clock:
         now: Seconds.
 
     Attributes:
-        seconds (Counter): Of each part so far.
+        seconds (dict[str, float]): Of each part so far.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
-        self.seconds: Counter[str] = Counter()
+        self.seconds: dict[str, float] = defaultdict(float)
         self._within: list[str] = []
         self._since = 0.0
 
@@ -119,15 +119,15 @@ def _watch_backward(backbone: Any, clock: Clock) -> None:
     """
     forward = backbone.forward
 
+    def begins(_: Tensor) -> None:
+        clock.becomes('backward of backbone')
+
     @functools.wraps(forward)
     def run(*args: Any, **kwargs: Any) -> Any:
         outputs = forward(*args, **kwargs)
-        maps = [outputs] if isinstance(outputs, Tensor) else outputs
-        for y in maps:
+        for y in [outputs] if isinstance(outputs, Tensor) else outputs:
             if isinstance(y, Tensor) and y.requires_grad:
-                y.register_hook(
-                    lambda _: clock.becomes('backward of backbone')
-                )
+                y.register_hook(begins)  # type: ignore[no-untyped-call]
         return outputs
 
     backbone.forward = run

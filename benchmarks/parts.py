@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.machine import device_name
@@ -100,7 +99,7 @@ def _times(
             if i == 0:  # warms up
                 continue
             if is_plain:
-                usual.append(clock.seconds.total())
+                usual.append(sum(clock.seconds.values()))
             else:
                 taken.append(dict(clock.seconds))
     parts = {part for one in taken for part in one}
@@ -128,7 +127,7 @@ def _share_of_products(
     times = {
         event.key: getattr(event, time_of)
         for event in record.key_averages()
-        if event.device_type == DeviceType.CPU
+        if event.device_type.name == 'CPU'
     }
     products = sum(t for key, t in times.items() if PRODUCTS.match(key))
     return float(products / sum(times.values()))

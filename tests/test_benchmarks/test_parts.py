@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from benchmarks import parts
 from benchmarks.part_clock import PARTS, Clock, watch
 from tests.support.recipe import load_config
+from uniformer_mm import fast
 
 
 def ticking() -> Clock:
@@ -110,6 +111,20 @@ def test_each_part_of_a_model_is_counted() -> None:
 )
 def test_products_among_operations(operation: str, is_one: bool) -> None:
     assert bool(parts.PRODUCTS.match(operation)) == is_one
+
+
+def test_the_plain_form_is_for_its_time_alone() -> None:
+    whole_models = pytest.importorskip('benchmarks.whole_models')
+    groups: list[dict[str, Any]] = [{'fused': True}, {'fused': None}]
+    optimizer = SimpleNamespace(param_groups=groups)
+    whole: Any = SimpleNamespace(
+        optim_wrapper=SimpleNamespace(optimizer=optimizer)
+    )
+    with whole_models.WholeModel.as_plain(whole):
+        assert groups == [{'fused': None}, {'fused': None}]
+        assert not fast.is_on()
+    assert groups == [{'fused': True}, {'fused': None}]
+    assert fast.is_on()
 
 
 def test_cases_are_configs_and_the_page_shows_the_rows() -> None:
