@@ -57,6 +57,7 @@ ALLOWED = {
         'weights',
     },
     'compat': {'compat', 'doctor.breakages', 'doctor.installation'},
+    'compat.roi_align_cpu': {'fast.path', 'fast.rules'},
     'configs': set(),
     'data_checks': {'data_checks', 'predict.pictures'},
     'deployed': {'deployed', 'fast', 'models'},

@@ -25,11 +25,12 @@ model = dict(
     # Few regions: an image holds at most four shapes. Of few proposals many
     # are parts of a shape, which are what is hard to tell from it.
     train_cfg=dict(
-        rpn_proposal=dict(max_per_img=100), rcnn=dict(sampler=dict(num=64))
+        rpn_proposal=dict(nms_pre=500, max_per_img=100),
+        rcnn=dict(sampler=dict(num=64)),
     ),
     # Shapes don't overlap: of two boxes in one place, one is wrong.
     test_cfg=dict(
-        rpn=dict(max_per_img=100),
+        rpn=dict(nms_pre=500, max_per_img=100),
         rcnn=dict(
             max_per_img=20,
             nms=dict(iou_threshold=0.3, class_agnostic=True),
@@ -44,5 +45,7 @@ param_scheduler = [
     dict(type='MultiStepLR', by_epoch=False, milestones=[480], gamma=0.1),
 ]
 default_hooks = dict(
-    checkpoint=dict(max_keep_ckpts=1), visualization=dict(score_thr=0.85)
+    # Not of each epoch: it takes seconds until one is on a disk.
+    checkpoint=dict(interval=5, max_keep_ckpts=1),
+    visualization=dict(score_thr=0.85),
 )

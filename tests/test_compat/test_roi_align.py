@@ -5,8 +5,12 @@ import math
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from tests.support.bilinear import sample_with_border
+from uniformer_mm import fast
+from uniformer_mm.compat import roi_align
+from uniformer_mm.compat.roi_align_cpu import Grid, gradient, pays
 
 ops = pytest.importorskip('mmcv.ops')
 torchvision_ops = pytest.importorskip('torchvision.ops')
@@ -156,6 +160,70 @@ def test_max_pooling_is_refused() -> None:
     layer = ops.RoIAlign(SIZE, SCALE, pool_mode='max')
     with pytest.raises(NotImplementedError, match=r"'avg' \(1\) .* got 0"):
         layer(make_features(), make_rois())
+
+
+def many_rois(dtype: torch.dtype) -> Tensor:
+    """Return (80, 5) of all sizes, in and out of two images of 88 x 60."""
+    corners = torch.rand(80, 2) * 120 - 20
+    size = torch.rand(80, 2) ** 3 * 150
+    image = torch.arange(80)[:, None] % 2
+    rois = torch.cat([image, corners, corners + size], 1)
+    rois[0, 3:] = rois[0, 1:3]  # without size
+    rois[1, 3:] = rois[1, 1:3] - 9  # turned over
+    rois[2, 3] = torch.nan
+    return rois.to(dtype)
+
+
+@pytest.mark.usefixtures('mmcv_lite')
+@pytest.mark.parametrize('ratio', [0, 2])
+@pytest.mark.parametrize('aligned', [False, True])
+@pytest.mark.parametrize('size', [(7, 7), (3, 5)])
+def test_gradients_of_many_channels_equal_torchvision_s(
+    ratio: int, aligned: bool, size: tuple[int, int]
+) -> None:
+    torch.manual_seed(0)
+    features = torch.randn(2, 16, 15, 22, dtype=torch.float64)
+    rois = many_rois(torch.float64)
+    grad = torch.randn(80, 16, *size, dtype=torch.float64)
+    grid = Grid(0.25, *size, ratio, aligned)
+    boxes = roi_align._readable(rois)
+    assert pays(grad, boxes, grid)
+    features.requires_grad_()
+    out = ops.roi_align(features, rois, size, 0.25, ratio, 'avg', aligned)
+    (got,) = torch.autograd.grad(out, features, grad)
+    wanted = torch.ops.torchvision._roi_align_backward(
+        grad, boxes, 0.25, *size, 2, 16, 15, 22, ratio, aligned
+    )
+    torch.testing.assert_close(got, wanted, rtol=0, atol=1e-12)
+
+
+def test_what_gets_torchvision_s_gradients() -> None:
+    grid = Grid(0.25, 7, 7, 0, True)
+    grad, rois = (
+        torch.ones(80, 16, 7, 7),
+        many_rois(torch.float32).nan_to_num(),
+    )
+    assert pays(grad, rois, grid)
+    assert not pays(grad[:, :15], rois, grid)
+    assert not pays(grad[:0], rois[:0], grid)
+    assert not pays(grad, rois * 100, grid)
+    assert not pays(grad.as_subclass(torch.nn.Buffer), rois, grid)
+    with fast.plain():
+        assert not pays(grad, rois, grid)
+    with FlopCounterMode(display=False):
+        assert not pays(grad, rois, grid)
+    compiled = torch.compile(pays, backend='eager')
+    assert not compiled(grad, rois, grid)
+    assert pays(grad, rois, grid)
+
+
+def test_gradients_are_not_cast() -> None:
+    rois = many_rois(torch.float32).nan_to_num()
+    grad, grid = torch.rand(80, 16, 7, 7), Grid(0.25, 7, 7, 0, True)
+    shape = torch.Size((2, 16, 15, 22))
+    wanted = gradient(grad, rois, grid, shape)
+    with torch.autocast('cpu', torch.bfloat16):
+        assert torch.equal(gradient(grad, rois, grid, shape), wanted)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs CUDA')

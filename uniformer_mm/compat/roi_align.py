@@ -1,7 +1,8 @@
 """``roi_align_forward`` and ``roi_align_backward`` of ``mmcv._ext``.
 
 Source: the calls in ``mmcv/ops/roi_align.py`` (mmcv 2.1.0, Apache-2.0);
-torchvision's operators have the same arguments and the same results.
+torchvision's operators have the same arguments and the same results. Gradients
+of many channels on a CPU are ours (``roi_align_cpu``).
 
 ``rois`` are ``(R, 5)``: image index, x1, y1, x2, y2 in pixels of the image;
 ``spatial_scale`` is feature size / image size. ``sampling_ratio`` <= 0 takes
@@ -14,6 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from uniformer_mm.compat.roi_align_cpu import Grid, gradient, pays
 from uniformer_mm.compat.sampling import NOWHERE
 from uniformer_mm.compat.torchvision_ops import (
     to_kernel_dtype,
@@ -93,10 +95,17 @@ def roi_align_backward(
     """
     _check_pool_mode(pool_mode)
     grad = to_kernel_dtype(grad_output)
+    boxes = _readable(rois.to(grad.dtype))
+    grid = Grid(
+        spatial_scale, aligned_height, aligned_width, sampling_ratio, aligned
+    )
+    if pays(grad, boxes, grid):
+        grad_input.copy_(gradient(grad, boxes, grid, grad_input.shape))
+        return
     grad_input.copy_(
         torchvision_ops()._roi_align_backward(
             grad,
-            _readable(rois.to(grad.dtype)),
+            boxes,
             spatial_scale,
             aligned_height,
             aligned_width,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.model import is_model_wrapper
@@ -14,6 +15,7 @@ from uniformer_mm.engine.class_data import (
 )
 from uniformer_mm.engine.data_checking import DataChecks
 from uniformer_mm.engine.defaults import Resumes
+from uniformer_mm.engine.fused import fuse_steps
 from uniformer_mm.engine.precision import fit_to_device
 from uniformer_mm.engine.processes import (
     Processes,
@@ -60,8 +62,11 @@ class DataCheckRunner(DataChecks, Resumes, Processes, Runner):
         return super().wrap_model(model_wrapper_cfg, model)
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
-        """See ``Runner.build_optim_wrapper``."""
-        return super().build_optim_wrapper(fit_to_device(optim_wrapper))
+        """See ``Runner.build_optim_wrapper``; steps of Adam are fused."""
+        built = super().build_optim_wrapper(fit_to_device(optim_wrapper))
+        if isinstance(optim_wrapper, Mapping):
+            fuse_steps(built)
+        return built
 
     def build_train_loop(self, loop: Any) -> Any:
         """See ``Runner.build_train_loop``.
