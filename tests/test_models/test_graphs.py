@@ -126,7 +126,12 @@ def test_exports_windows_of_the_papers_size(mode: str, least: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ('training', 'backend'), [(False, 'eager'), (True, 'aot_eager')]
+    ('training', 'backend'),
+    [
+        (False, 'eager'),
+        (True, 'eager'),
+        pytest.param(True, 'aot_eager', marks=pytest.mark.slow),
+    ],
 )
 def test_one_graph_of_all_sizes_classifies_with_a_class_token(
     training: bool, backend: str
