@@ -1,12 +1,12 @@
 """int8 on a CPU: how fast, how far off, and what it does to AP.
 
-Usage: python -m benchmarks.int8 [--compare] [--measure] [--check]
+Usage: python -m benchmarks.int8 [--measure] [--check]
 
---compare exports the detector that quickstart.sh trains, and its backbone,
-calibrated with pictures of the training set, in all runtimes and precisions;
-compares features on pictures of the test split; and evaluates the detectors on
-it. --measure times the backbones in turns. Both write benchmarks/int8_data.
-Then the section of docs/speed.md is written, or with --check compared.
+--measure exports the detector that quickstart.sh trains, and its backbone,
+calibrated with pictures of the training set, in all runtimes and precisions.
+It evaluates the detectors on the test split, and compares features on pictures
+of it, and times the backbones in turns; it writes benchmarks/int8_data. Then
+the section of docs/speed.md is written, or with --check compared.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.cases import CLASSES, POSE, SEGMENTATION, Case
+from benchmarks.cases import CLASSES, SEGMENTATION, Case
 from benchmarks.ceilings import measured
-from benchmarks.int8_forms import DATA, FORMS, Detector, Outputs
+from benchmarks.int8_forms import DATA, FORMS, PT2E, Detector, Outputs
 from benchmarks.machine import device_name
 from benchmarks.table import write_csv
 from tools.generated import markdown_table, write
@@ -35,8 +35,9 @@ TOOL = 'benchmarks.int8'
 CASES = (
     Case('uniformer-s', CLASSES, 1),
     Case('uniformer-s-h14', SEGMENTATION, 1),
-    Case('uniformer-s', POSE, 8),
 )
+# What a call costs where there is hardly anything to compute.
+LEAST = Case('uniformer-s', (32, 32), 1)
 KEY = ('model', 'batch', 'shape', 'runtime', 'precision')
 TIMES = ('machine', 'torch', 'threads', *KEY, 'seconds')
 ERRORS = (*KEY, 'output', 'largest', 'rms')
@@ -44,39 +45,30 @@ METRICS = ('runtime', 'precision', 'box_ap', 'mask_ap')
 NAMES = {'torch': 'torch', 'onnx': 'ONNX Runtime', 'openvino': 'OpenVINO'}
 
 
-def times(detector: Detector, rounds: int) -> Iterator[tuple[Any, ...]]:
-    """Yield a row for each form of each case, measured in turns."""
-    for case in CASES:
-        x = detector.pictures(case)[0].repeat(case.batch, 1, 1, 1)
-        forms = detector.forms(case)
-        calls = [partial(form, x) for form in forms.values()]
-        with torch.no_grad():
-            for call in calls:
-                call()
-            found = measured(calls, rounds)
-        for form, seconds in zip(forms, found, strict=True):
-            yield (
-                device_name(torch.device('cpu')),
-                torch.__version__,
-                torch.get_num_threads(),
-                *(case.model, case.batch, case.shape_name, *form, seconds),
-            )
-
-
 @torch.no_grad()
-def errors(detector: Detector) -> Iterator[tuple[Any, ...]]:
-    """Yield a row for each output of each form of each case."""
-    for case in CASES:
-        size = (case.batch, 1, 1, 1)
-        pictures = [x.repeat(size) for x in detector.pictures(case)]
-        forms = dict(detector.forms(case))
-        reference = forms.pop(FORMS[0])
-        expected = _maps(reference, pictures)
-        for form, run in forms.items():
+def features(detector: Detector, rounds: int) -> tuple[list[Any], list[Any]]:
+    """Return rows of the times and of the errors of backbones, a case each."""
+    times: list[Any] = []
+    errors: list[Any] = []
+    about = (
+        device_name(torch.device('cpu')),
+        torch.__version__,
+        torch.get_num_threads(),
+    )
+    full = [form for form in FORMS if form[1] == 'fp32']
+    for case in (*CASES, LEAST):
+        forms = detector.forms(case, full if case is LEAST else FORMS)
+        pictures = detector.pictures(case)
+        found = [_maps(run, pictures) for run in forms.values()]
+        seconds = measured(
+            [partial(run, pictures[0]) for run in forms.values()], rounds
+        )
+        for form, taken, maps in zip(forms, seconds, found, strict=True):
             key = (case.model, case.batch, case.shape_name, *form)
-            pairs = zip(_maps(run, pictures), expected, strict=True)
-            for i, (maps, wanted) in enumerate(pairs):
-                yield *key, f'stage{i + 1}', *_error(maps, wanted)
+            times.append((*about, *key, taken))
+            for i, pair in enumerate(zip(maps, found[0], strict=True)):
+                errors.append((*key, f'stage{i + 1}', *_error(*pair)))
+    return times, errors
 
 
 def _maps(run: Outputs, pictures: Sequence[Tensor]) -> list[Tensor]:
@@ -95,7 +87,7 @@ def _error(found: Tensor, wanted: Tensor) -> tuple[float, float]:
 def metrics(detector: Detector) -> Iterator[tuple[Any, ...]]:
     """Yield a row for each form of the detector."""
     for form in FORMS:
-        if form == ('torch', 'int8'):
+        if form == PT2E:
             continue  # its graph takes a backbone of one size
         found = detector.metrics(form)
         yield *form, found['coco/bbox_mAP'], found['coco/segm_mAP']
@@ -120,8 +112,6 @@ def section() -> str:
                 'times as fast': f'{float(first["seconds"]) / seconds:.2f}',
                 **{
                     f'{name} error': f'{max(float(e[name]) for e in off):.1g}'
-                    if off
-                    else ''
                     for name in ('largest', 'rms')
                 },
             }
@@ -160,7 +150,6 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog=f'python -m {TOOL}', description=__doc__.partition('\n')[0]
     )
-    parser.add_argument('--compare', action='store_true')
     parser.add_argument('--measure', action='store_true')
     parser.add_argument('--check', action='store_true')
     parser.add_argument(
@@ -173,16 +162,13 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument('--rounds', type=int, default=7)
     options = parser.parse_args(words)
     torch.set_num_threads(options.threads)
-    if options.compare or options.measure:
+    if options.measure:
         make_toy_data(DATA, ToyDataSpec())
         detector = Detector(options.checkpoint, options.files)
-        if options.compare:
-            found = list(metrics(detector))
-            write_csv(HERE / 'metrics.csv', METRICS, found)
-            write_csv(HERE / 'errors.csv', ERRORS, list(errors(detector)))
-        if options.measure:
-            table = list(times(detector, options.rounds))
-            write_csv(HERE / 'times.csv', TIMES, table)
+        write_csv(HERE / 'metrics.csv', METRICS, list(metrics(detector)))
+        times, errors = features(detector, options.rounds)
+        write_csv(HERE / 'times.csv', TIMES, times)
+        write_csv(HERE / 'errors.csv', ERRORS, errors)
     return write(DOCUMENT, TOOL, section(), options.check)
 
 

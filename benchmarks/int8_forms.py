@@ -14,24 +14,25 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch import Tensor
 
-from benchmarks.cases import OURS, Case
+from benchmarks.cases import CLASSES, OURS, Case
 from uniformer_mm import deploy, export, load
 from uniformer_mm.configs import find_config
 from uniformer_mm.exporting.inputs import pictures_of
 from uniformer_mm.runtimes import SUFFIXES, open_session
 
-__all__ = ['FORMS', 'Detector', 'Form', 'Outputs']
+__all__ = ['FORMS', 'PT2E', 'Detector', 'Form', 'Outputs']
 
 CONFIG = 'detection/uniformer_maskrcnn_toy'
 DATA = Path('data/toy')  # as the config has it
 CALIBRATING, COMPARED = 32, 8  # pictures
 Form = tuple[str, str]
 Outputs = Callable[[Tensor], Sequence[Tensor]]
+PT2E: Form = ('torch', 'int8')
 
 FORMS: tuple[Form, ...] = (
     ('torch', 'fp32'),
     ('torch', 'bf16'),
-    ('torch', 'int8'),
+    PT2E,
     ('onnx', 'fp32'),
     ('onnx', 'int8'),
     ('openvino', 'fp32'),
@@ -60,14 +61,17 @@ class Detector:
         """Pictures that it was not trained on, (1, 3, H, W) of the case."""
         return self._inputs(case, sorted((DATA / 'val').iterdir())[:COMPARED])
 
-    def forms(self, case: Case) -> Mapping[Form, Outputs]:
-        """Return its backbone in each form that is installed."""
+    def forms(
+        self, case: Case, forms: Sequence[Form] = FORMS
+    ) -> Mapping[Form, Outputs]:
+        """Return its backbone in each form."""
         return {
             form: self._torch(case, form[1])
             if form[0] == 'torch'
             else self._exported(case, form)
-            for form in FORMS
-            if form != ('torch', 'int8') or find_spec('torchao')
+            for form in forms
+            # Compiling takes minutes, to show at one size that it is slow.
+            if form != PT2E or (case.shape == CLASSES and find_spec('torchao'))
         }
 
     def metrics(self, form: Form) -> dict[str, float]:
@@ -113,12 +117,9 @@ class Detector:
     def _torch(self, case: Case, precision: str) -> Outputs:
         backbone: Any = self._load(case).module.backbone
         deploy(backbone, dtype=_dtype(precision))
-        if precision == 'int8':
-            paths = self.training[:CALIBRATING]
-            pictures = self._inputs(case, paths)
-            size = (case.batch, -1, -1, -1)
-            return _pt2e(backbone, [x.expand(size) for x in pictures])
-        return backbone
+        if precision != 'int8':
+            return backbone
+        return _pt2e(backbone, self._inputs(case, self.training[:CALIBRATING]))
 
     def _exported(self, case: Case, form: Form) -> Outputs:
         path = self._file(
@@ -160,17 +161,16 @@ def _pt2e(backbone: Any, pictures: Sequence[Tensor]) -> Outputs:
     from torchao.quantization.pt2e import quantize_pt2e
     from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer
 
-    x = pictures[0].contiguous()
     quantizer = x86_inductor_quantizer.X86InductorQuantizer()
     quantizer.set_global(
         x86_inductor_quantizer.get_default_x86_inductor_quantization_config()
     )
     with torch.no_grad():
-        program = torch.export.export(backbone, (x,))
+        program = torch.export.export(backbone, (pictures[0],))
         model: Any = quantize_pt2e.prepare_pt2e(program.module(), quantizer)
         for picture in pictures:
             model(picture)
         model = torch.compile(quantize_pt2e.convert_pt2e(model))
         with config.patch(freezing=True):
-            model(x)
+            model(pictures[0])
     return model

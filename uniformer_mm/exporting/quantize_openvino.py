@@ -29,19 +29,26 @@ def quantize_openvino(model: Any, pictures: Sequence[Tensor]) -> Any:
     """
     nncf = import_extra('nncf')
     nncf.set_log_level(logging.ERROR)
+
+    def quantize(others: list[str]) -> Any:
+        return nncf.quantize(
+            model.clone(),
+            nncf.Dataset([picture.numpy() for picture in pictures]),
+            subset_size=len(pictures),
+            model_type=nncf.ModelType.TRANSFORMER,
+            # Some are constants, of which it knows none.
+            ignored_scope=nncf.IgnoredScope(names=others, validate=False),
+        )
+
     others = [
         op.get_friendly_name()
         for op in model.get_ordered_ops()
         if not _multiplies_by_weights(op)
     ]
-    return nncf.quantize(
-        model,
-        nncf.Dataset([picture.numpy() for picture in pictures]),
-        subset_size=len(pictures),
-        model_type=nncf.ModelType.TRANSFORMER,
-        # Some are constants, of which it knows none.
-        ignored_scope=nncf.IgnoredScope(names=others, validate=False),
-    )
+    quantized = quantize(others)
+    # As of the masks of regions: in int8 these would give a constant.
+    missed = _without_range(quantized)
+    return quantize(others + missed) if missed else quantized
 
 
 def _multiplies_by_weights(op: Any) -> bool:
@@ -50,3 +57,18 @@ def _multiplies_by_weights(op: Any) -> bool:
         op.get_type_name() == 'MatMul'
         and any(node.get_type_name() == 'Constant' for node in sources)
     )
+
+
+def _without_range(model: Any) -> list[str]:
+    """Name the layers for whose inputs calibration has seen zeros alone."""
+    found = []
+    for op in model.get_ordered_ops():
+        if op.get_type_name() != 'FakeQuantize':
+            continue
+        low, high = (op.input_value(i).get_node().get_data() for i in (1, 2))
+        if (high <= low).all():
+            found += [
+                put.get_node().get_friendly_name()
+                for put in op.output(0).get_target_inputs()
+            ]
+    return found
