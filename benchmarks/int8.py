@@ -111,7 +111,7 @@ def section() -> str:
                 'ms': f'{seconds * 1e3:.3g}',
                 'times as fast': f'{float(first["seconds"]) / seconds:.2f}',
                 **{
-                    f'{name} error': f'{max(float(e[name]) for e in off):.1g}'
+                    f'{name} error': f'{max(float(e[name]) for e in off):.2g}'
                     for name in ('largest', 'rms')
                 },
             }
