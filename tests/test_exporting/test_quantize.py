@@ -65,15 +65,22 @@ def test_in_onnx(full: Path, tmp_path: Path) -> None:
     assert [n.op_type for n in nodes].count('MatMul') == 3
 
 
-def test_in_openvino(full: Path) -> None:
+@pytest.mark.parametrize(
+    ('scale', 'expected'),
+    [
+        (1, ['Convolution', 'MatMul']),
+        (0, ['MatMul']),  # no range is known of what sees zeros alone
+    ],
+)
+def test_in_openvino(full: Path, scale: int, expected: list[str]) -> None:
     openvino = pytest.importorskip('openvino')
     pytest.importorskip('nncf')
-    model = quantize_openvino(openvino.convert_model(full), PICTURES)
-    quantised = [
+    pictures = [scale * picture for picture in PICTURES]
+    model = quantize_openvino(openvino.convert_model(full), pictures)
+    inputs_in_int8 = [
         target.get_node().get_type_name()
         for op in model.get_ordered_ops()
         if op.get_type_name() == 'FakeQuantize'
         for target in op.output(0).get_target_inputs()
     ]
-    # Of each the activation and the weight.
-    assert sorted(quantised) == ['Convolution'] * 2 + ['MatMul'] * 2
+    assert sorted(inputs_in_int8) == expected
