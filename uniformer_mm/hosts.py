@@ -67,6 +67,7 @@ EXTRAS: Mapping[str, str] = {
     'onnxruntime': 'export',
     'onnxscript': 'export',
     'openvino': 'openvino',
+    'nncf': 'int8',
     'deepspeed': 'deepspeed',
     'sphinx': 'docs',
 }

@@ -172,18 +172,24 @@ def test_backbones_in_other_formats(
         load('segmentation', weights=out)
 
 
-def test_int8(host_test: Get, tmp_path: Path) -> None:
+@pytest.mark.parametrize('kind', ['onnx', 'openvino'])
+def test_int8(host_test: Get, tmp_path: Path, kind: str) -> None:
+    if kind == 'openvino':
+        pytest.importorskip('openvino')
+        pytest.importorskip('nncf')
     test = host_test('segmentation')
-    out = tmp_path / 'model.onnx'
+    out = tmp_path / f'model{SUFFIXES[kind]}'
     report = export(
         test.config,
         test.checkpoint,
+        format=kind,
         out=out,
         precision='int8',
         pictures=test.inputs,
     )
-    # It is another network by now, and told to be one.
+    # It is another network by now, and told to be one; of all sizes.
     assert 1e-3 < report.error < 0.5
+    assert len({case.shape for case in report.cases}) >= 5
     assert [case.picture for case in report.cases].count(True) == 4
     assert open_session(out).card.precision == 'int8'
 
@@ -225,6 +231,10 @@ def test_a_file_that_is_off(
         ({'precision': 'fp8'}, 'unknown precision'),
         ({'precision': 'bf16'}, "'bf16' is for .*openvino.*not for 'onnx'"),
         ({'precision': 'int8'}, 'int8 needs pictures'),
+        (
+            {'precision': 'int8', 'format': 'torchscript'},
+            "'int8' is for .*onnx.*openvino.*not for 'torchscript'",
+        ),
         ({'size': (64,)}, 'size must be a height and a width'),
         ({'size': (64, 16)}, r'size must be >= 32, got 16'),
         ({'out': 'model.pb'}, "out must end in '.onnx' for onnx"),

@@ -55,7 +55,7 @@ def add_parser(verbs: Any) -> None:
         '--precision',
         choices=('fp32', 'bf16', 'int8'),
         default='fp32',
-        help='bf16: OpenVINO; int8: ONNX, with --pictures',
+        help='bf16: OpenVINO; int8: ONNX and OpenVINO, with --pictures',
     )
     parser.add_argument(
         '--pictures',

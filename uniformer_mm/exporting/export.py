@@ -56,7 +56,7 @@ __all__ = ['PRECISIONS', 'ParityError', 'export']
 PRECISIONS = {
     'fp32': tuple(SUFFIXES),
     'bf16': ('openvino',),
-    'int8': ('onnx',),
+    'int8': ('onnx', 'openvino'),
 }
 """Precision -> formats that can have it."""
 
@@ -110,8 +110,8 @@ def export(
         fixed_size (bool): The file takes that size alone; batches stay free.
             Defaults to False. Pose always has one size, that of its codec.
         precision (str): 'fp32'; of OpenVINO 'bf16', which CPUs without it
-            compute in fp32; of ONNX 'int8', which needs ``pictures``.
-            Defaults to 'fp32'.
+            compute in fp32; of ONNX and OpenVINO 'int8', which needs
+            ``pictures``. Defaults to 'fp32'.
         pictures (Any): Inputs as ``predict`` takes them: the first 100
             calibrate int8, the first four are compared too. Defaults to None.
         names (Sequence[str] | None): As in ``load``. Defaults to None.

@@ -23,6 +23,7 @@ PACKAGES = (
     'onnxscript',
     'onnxruntime',
     'openvino',
+    'nncf',
 )
 # What a model and its test pipeline are built from; paths of data are not.
 PARTS = ('model', 'data_preprocessor')

@@ -80,4 +80,4 @@ def write_file(
         if kind == 'onnx':
             quantize_onnx(onnx, path, pictures)
         else:
-            write_openvino(onnx, card, path)
+            write_openvino(onnx, card, path, pictures)

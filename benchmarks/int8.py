@@ -1,0 +1,176 @@
+"""int8 on a CPU: how fast, how far off, and what it does to AP.
+
+Usage: python -m benchmarks.int8 [--measure] [--check]
+
+--measure exports the detector that quickstart.sh trains, and its backbone,
+calibrated with pictures of the training set, in all runtimes and precisions.
+It evaluates the detectors on the test split, and compares features on pictures
+of it, and times the backbones in turns; it writes benchmarks/int8_data. Then
+the section of docs/speed.md is written, or with --check compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.cases import CLASSES, SEGMENTATION, Case
+from benchmarks.ceilings import measured
+from benchmarks.int8_forms import DATA, FORMS, PT2E, Detector, Outputs
+from benchmarks.machine import device_name
+from benchmarks.table import write_csv
+from tools.generated import markdown_table, write
+from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
+
+HERE = Path(__file__).parent / 'int8_data'
+DOCUMENT = HERE.parents[1] / 'docs/speed.md'
+TOOL = 'benchmarks.int8'
+CASES = (
+    Case('uniformer-s', CLASSES, 1),
+    Case('uniformer-s-h14', SEGMENTATION, 1),
+)
+# What a call costs where there is hardly anything to compute.
+LEAST = Case('uniformer-s', (32, 32), 1)
+KEY = ('model', 'batch', 'shape', 'runtime', 'precision')
+TIMES = ('machine', 'torch', 'threads', *KEY, 'seconds')
+ERRORS = (*KEY, 'output', 'largest', 'rms')
+METRICS = ('runtime', 'precision', 'box_ap', 'mask_ap')
+NAMES = {'torch': 'torch', 'onnx': 'ONNX Runtime', 'openvino': 'OpenVINO'}
+
+
+@torch.no_grad()
+def features(detector: Detector, rounds: int) -> tuple[list[Any], list[Any]]:
+    """Return rows of the times and of the errors of backbones, a case each."""
+    times: list[Any] = []
+    errors: list[Any] = []
+    about = (
+        device_name(torch.device('cpu')),
+        torch.__version__,
+        torch.get_num_threads(),
+    )
+    full = [form for form in FORMS if form[1] == 'fp32']
+    for case in (*CASES, LEAST):
+        forms = detector.forms(case, full if case is LEAST else FORMS)
+        pictures = detector.pictures(case)
+        found = [_maps(run, pictures) for run in forms.values()]
+        seconds = measured(
+            [partial(run, pictures[0]) for run in forms.values()], rounds
+        )
+        for form, taken, maps in zip(forms, seconds, found, strict=True):
+            key = (case.model, case.batch, case.shape_name, *form)
+            times.append((*about, *key, taken))
+            for i, pair in enumerate(zip(maps, found[0], strict=True)):
+                errors.append((*key, f'stage{i + 1}', *_error(*pair)))
+    return times, errors
+
+
+def _maps(run: Outputs, pictures: Sequence[Tensor]) -> list[Tensor]:
+    """Return the maps of all pictures together, one tensor per stage."""
+    outs = [run(picture) for picture in pictures]
+    return [torch.stack(maps) for maps in zip(*outs, strict=True)]
+
+
+def _error(found: Tensor, wanted: Tensor) -> tuple[float, float]:
+    """The largest error over the largest value, and RMS over RMS."""
+    error = found - wanted
+    largest = error.abs().max() / wanted.abs().max()
+    return float(largest), float(error.norm() / wanted.norm())
+
+
+def metrics(detector: Detector) -> Iterator[tuple[Any, ...]]:
+    """Yield a row for each form of the detector."""
+    for form in FORMS:
+        if form == PT2E:
+            continue  # its graph takes a backbone of one size
+        found = detector.metrics(form)
+        yield *form, found['coco/bbox_mAP'], found['coco/segm_mAP']
+
+
+def section() -> str:
+    """Return the section of the page, Markdown."""
+    timed, found = rows('times.csv'), rows('errors.csv')
+    lines = []
+    for row in timed:
+        key = [row[name] for name in KEY]
+        off = [e for e in found if [e[name] for name in KEY] == key]
+        first = next(r for r in timed if r['shape'] == row['shape'])
+        seconds = float(row['seconds'])
+        lines.append(
+            {
+                'model': row['model'],
+                'input': f'{row["batch"]} x {row["shape"]}',
+                'runtime': NAMES[row['runtime']],
+                'precision': row['precision'],
+                'ms': f'{seconds * 1e3:.3g}',
+                'times as fast': f'{float(first["seconds"]) / seconds:.2f}',
+                **{
+                    f'{name} error': f'{max(float(e[name]) for e in off):.2g}'
+                    for name in ('largest', 'rms')
+                },
+            }
+        )
+    first = timed[0]
+    return '\n\n'.join(
+        [
+            f'{first["machine"]}, threads: {first["threads"]}, torch '
+            f'{first["torch"]}. Errors are those of the worst stage, over its '
+            'largest value or its root mean square:',
+            markdown_table(lines),
+            'The detector of quickstart.sh on its test split:',
+            markdown_table(
+                [
+                    {
+                        'runtime': NAMES[row['runtime']],
+                        'precision': row['precision'],
+                        'box AP': f'{float(row["box_ap"]):.3f}',
+                        'mask AP': f'{float(row["mask_ap"]):.3f}',
+                    }
+                    for row in rows('metrics.csv')
+                ]
+            ),
+        ]
+    )
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    """Return the rows of a table of ``int8_data``."""
+    with (HERE / name).open(newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measure and write; see the module docstring."""
+    parser = argparse.ArgumentParser(
+        prog=f'python -m {TOOL}', description=__doc__.partition('\n')[0]
+    )
+    parser.add_argument('--measure', action='store_true')
+    parser.add_argument('--check', action='store_true')
+    parser.add_argument(
+        '--checkpoint',
+        type=Path,
+        default=Path('work_dirs/quickstart/epoch_10.pth'),
+    )
+    parser.add_argument('--files', type=Path, default=Path('work_dirs/int8'))
+    parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--rounds', type=int, default=7)
+    options = parser.parse_args(words)
+    torch.set_num_threads(options.threads)
+    if options.measure:
+        make_toy_data(DATA, ToyDataSpec())
+        detector = Detector(options.checkpoint, options.files)
+        write_csv(HERE / 'metrics.csv', METRICS, list(metrics(detector)))
+        times, errors = features(detector, options.rounds)
+        write_csv(HERE / 'times.csv', TIMES, times)
+        write_csv(HERE / 'errors.csv', ERRORS, errors)
+    return write(DOCUMENT, TOOL, section(), options.check)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
