@@ -35,11 +35,11 @@ HOOKS = (
 GLOBAL_HOOKS = [getattr(torch_module, f'_global{name}') for name in HOOKS]
 # What users replace on a module itself.
 PATCHES = ('forward', '_conv_forward', '_call_impl')
-# Owner, name and what torch has there: fast forms call other functions, or
-# these in tiles, and profilers, quantisers and the like replace them at once
-# for all layers.
+# Owner, what it has now, name and what torch has there: fast forms call other
+# functions, or these in tiles, and profilers, quantisers and the like replace
+# them at once for all layers.
 OF_TORCH = [
-    (owner, name, vars(owner)[name])
+    (owner, vars(owner), name, vars(owner)[name])
     for owner, names in (
         (nn.Module, ('__call__', '_wrapped_call_impl', '_call_impl')),
         (nn.Linear, ('forward',)),
@@ -89,8 +89,8 @@ def replaced_in_torch() -> list[str]:
     """Name what is no longer as torch has it, such as 'Linear.forward'."""
     return [
         f'{owner.__name__.removeprefix("torch.nn.")}.{name}'
-        for owner, name, original in OF_TORCH
-        if vars(owner).get(name) is not original
+        for owner, now, name, original in OF_TORCH
+        if now.get(name) is not original
     ]
 
 
@@ -109,9 +109,7 @@ def keeps_saved_tensors() -> bool:
 def is_hooked(module: nn.Module) -> bool:
     """Whether a call of ``module`` is more than ``forward`` of its class."""
     state = vars(module)
-    return any(name in state for name in PATCHES) or any(
-        state[name] for name in HOOKS
-    )
+    return not state.keys().isdisjoint(PATCHES) or any(map(state.get, HOOKS))
 
 
 def is_untouched(module: nn.Module, x: Tensor) -> bool:
