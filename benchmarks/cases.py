@@ -120,6 +120,7 @@ _TARGETS = (
     Case('uniformer-s-h14', DETECTION, 1),
     Case('uniformer-s', DETECTION, 1),
     Case('uniformer-s', POSE, 8),
+    Case('uniformer-s', CLASSES, 1),
     Case('uniformer-s-h14', DETECTION, 1, 'training'),
     Case('uniformer-s', POSE, 8, 'training'),
     Case('uniformer-xs', CLASSES, 8),

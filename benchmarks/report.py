@@ -54,7 +54,7 @@ FRONT = Path('README.md')
 SPEED_PLOT = Path('docs/images/speed.svg')
 # Of ours and of peers, the columns of the summary.
 FORMS = tuple(dict.fromkeys((*MODES['cpu'][1:], *MODES['cuda'][1:])))
-PLOTTED = 'amd-epyc-2-threads-torch-2.9.1'
+PLOTTED = 'amd-epyc-2-threads-torch-2.15.0'
 
 
 def outputs(folder: Path = HERE) -> dict[Path, str]:
