@@ -156,14 +156,19 @@ def _line(row: dict[str, str]) -> dict[str, str]:
         'config': row['config'],
         'input': row['input'],
         'pass': row['pass'],
-        'all': f'{total * 1e3:.3g}',
+        'all': _milliseconds(total),
         **{
-            part: f'{spent * 1e3:.3g}' if spent else ''
+            part: _milliseconds(spent) if spent else ''
             for part, spent in seconds.items()
         },
         'of it products': f'{float(row["products"]):.0%}',
         'times as fast as plain': f'{float(row["plain_s"]) / total:.2f}',
     }
+
+
+def _milliseconds(seconds: float) -> str:
+    taken = seconds * 1e3
+    return f'{taken:.0f}' if taken >= 100 else f'{taken:.3g}'
 
 
 def rows() -> list[dict[str, str]]:

@@ -64,7 +64,7 @@ class WholeModel:
     Attributes:
         model: Of the host.
         optim_wrapper: As our runner makes it.
-        input (str): Batch size and shape of the last batch.
+        input (str): Batch size and shape of the latest batch.
     """
 
     input: str
@@ -131,7 +131,12 @@ def _large(config: Config) -> Config:
 
 
 def _endless(loader: Config) -> Iterator[Any]:
-    loader = Config({**loader, 'num_workers': 0, 'persistent_workers': False})
-    built = Runner.build_dataloader(loader, seed=0)
+    """Yield batches, all of one size."""
+    here = {'num_workers': 0, 'persistent_workers': False, 'drop_last': True}
+    built = Runner.build_dataloader(Config({**loader, **here}), seed=0)
+    if not len(built):
+        raise ValueError(
+            f'the data do not fill a batch of {loader.batch_size}'
+        )
     while True:
         yield from built
