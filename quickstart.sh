@@ -153,7 +153,7 @@ run() {
   if [[ -f $checkpoint ]]; then
     say "keeping the training of an earlier run, $checkpoint"
   else
-    say 'training Mask R-CNN (about 5 minutes on 2 cores); AP before first'
+    say 'training Mask R-CNN (about 4 minutes on 2 cores); AP before first'
     mim train mmdet "$config" --work-dir "$work_dir"
   fi
   say 'testing the checkpoint'

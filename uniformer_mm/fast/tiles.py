@@ -72,11 +72,12 @@ def conv_block(block: Any, x: Tensor) -> Any:
         gamma if gamma is None else gamma.flatten()
         for gamma in (block.gamma_1, block.gamma_2)
     ]
+    spread = (None, ..., *[None] * (x.ndim - 3))
     for before, tile in split_tokens(tokens, mixed):
         y = scaled(linear_of_tokens(block.conv2, tile), gammas[0])
         torch.add(before, y, out=tile)
         # (L, C) -> (1, C, L, [1,] 1) -> (L, C)
-        y = tile.T[(None, ..., *[None] * (x.ndim - 3))]
+        y = tile.T[spread]
         y = block.norm2(y)[0].flatten(1).T
         tile += scaled(mlp_of_tokens(block.mlp, y), gammas[1])
     return mixed.movedim(-1, 1)  # (N, [T,] H, W, C) -> (N, C, [T,] H, W)
