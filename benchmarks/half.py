@@ -9,9 +9,7 @@ docs/speed.md is written, or with --check compared.
 
 from __future__ import annotations
 
-import argparse
 import copy
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,14 +21,15 @@ from benchmarks.cases import CLASSES, DETECTION, SEGMENTATION, Case
 from benchmarks.ceilings import measured
 from benchmarks.machine import device_name
 from benchmarks.modes import Models
+from benchmarks.page import DOCUMENT, case_cells, measured_on, page_parser
 from benchmarks.table import write_csv
 from tests.support.golden import CASES as GOLDEN
 from tests.support.golden import GoldenCase, build
+from tools.csv_rows import read_columns
 from tools.generated import markdown_table, write
 from uniformer_mm import deploy
 
 HERE = Path(__file__).parent / 'half_data'
-DOCUMENT = HERE.parents[1] / 'docs/speed.md'
 TOOL = 'benchmarks.half'
 TIMED = (
     Case('uniformer-s', CLASSES, 1),
@@ -92,8 +91,8 @@ def _outputs(model: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
 
 def section() -> str:
     """Return the section of the page, Markdown."""
-    timed, found = rows('times.csv'), rows('errors.csv')
-    first = timed[0]
+    timed = read_columns(HERE / 'times.csv', TIME_COLUMNS)
+    found = read_columns(HERE / 'errors.csv', ERROR_COLUMNS)
     worst: dict[str, dict[str, str]] = {}
     for row in found:
         line = worst.setdefault(row['golden'], {'golden case': row['golden']})
@@ -102,8 +101,8 @@ def section() -> str:
             line[form] = f'{most:.1g}'
     return '\n\n'.join(
         [
-            f'{first["machine"]}, threads: {first["threads"]}, torch '
-            f'{first["torch"]}; times of the process, on a machine in use:',
+            f'{measured_on(timed[0])}; times of the process, on a machine in '
+            'use:',
             markdown_table(list(map(_line, timed))),
             'Largest error over the largest value, the worst output of each '
             'golden case (weights are made up, not trained):',
@@ -115,31 +114,16 @@ def section() -> str:
 def _line(row: dict[str, str]) -> dict[str, str]:
     full, half = (float(row[f'{form}_s']) for form in FORMS)
     return {
-        'model': row['model'],
-        'input': f'{row["batch"]} x {row["shape"]}',
+        **case_cells(row),
         'float32 (ms)': f'{full * 1e3:.3g}',
         'bf16 (ms)': f'{half * 1e3:.3g}',
         'times as fast': f'{full / half:.2f}',
     }
 
 
-def rows(name: str) -> list[dict[str, str]]:
-    """Return the rows of a table of ``half_data``."""
-    with (HERE / name).open(newline='') as file:
-        return list(csv.DictReader(file))
-
-
 def main(words: Sequence[str] | None = None) -> int:
     """Measure and write; see the module docstring."""
-    parser = argparse.ArgumentParser(
-        prog='python -m benchmarks.half',
-        description=__doc__.partition('\n')[0],
-    )
-    parser.add_argument('--measure', action='store_true')
-    parser.add_argument('--check', action='store_true')
-    parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--rounds', type=int, default=7)
-    options = parser.parse_args(words)
+    options = page_parser(TOOL, __doc__, 7).parse_args(words)
     torch.set_num_threads(options.threads)
     if options.measure:
         write_csv(HERE / 'errors.csv', ERROR_COLUMNS, list(errors()))

@@ -11,8 +11,6 @@ the section of docs/speed.md is written, or with --check compared.
 
 from __future__ import annotations
 
-import argparse
-import csv
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,12 +23,13 @@ from benchmarks.cases import CLASSES, SEGMENTATION, Case
 from benchmarks.ceilings import measured
 from benchmarks.int8_forms import DATA, FORMS, PT2E, Detector, Outputs
 from benchmarks.machine import device_name
+from benchmarks.page import DOCUMENT, case_cells, measured_on, page_parser
 from benchmarks.table import write_csv
+from tools.csv_rows import read_columns
 from tools.generated import markdown_table, write
 from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
 
 HERE = Path(__file__).parent / 'int8_data'
-DOCUMENT = HERE.parents[1] / 'docs/speed.md'
 TOOL = 'benchmarks.int8'
 CASES = (
     Case('uniformer-s', CLASSES, 1),
@@ -95,7 +94,8 @@ def metrics(detector: Detector) -> Iterator[tuple[Any, ...]]:
 
 def section() -> str:
     """Return the section of the page, Markdown."""
-    timed, found = rows('times.csv'), rows('errors.csv')
+    timed = read_columns(HERE / 'times.csv', TIMES)
+    found = read_columns(HERE / 'errors.csv', ERRORS)
     lines = []
     for row in timed:
         key = [row[name] for name in KEY]
@@ -104,8 +104,7 @@ def section() -> str:
         seconds = float(row['seconds'])
         lines.append(
             {
-                'model': row['model'],
-                'input': f'{row["batch"]} x {row["shape"]}',
+                **case_cells(row),
                 'runtime': NAMES[row['runtime']],
                 'precision': row['precision'],
                 'ms': f'{seconds * 1e3:.3g}',
@@ -116,12 +115,10 @@ def section() -> str:
                 },
             }
         )
-    first = timed[0]
     return '\n\n'.join(
         [
-            f'{first["machine"]}, threads: {first["threads"]}, torch '
-            f'{first["torch"]}. Errors are those of the worst stage, over its '
-            'largest value or its root mean square:',
+            f'{measured_on(timed[0])}. Errors are those of the worst stage, '
+            'over its largest value or its root mean square:',
             markdown_table(lines),
             'The detector of quickstart.sh on its test split:',
             markdown_table(
@@ -132,34 +129,22 @@ def section() -> str:
                         'box AP': f'{float(row["box_ap"]):.3f}',
                         'mask AP': f'{float(row["mask_ap"]):.3f}',
                     }
-                    for row in rows('metrics.csv')
+                    for row in read_columns(HERE / 'metrics.csv', METRICS)
                 ]
             ),
         ]
     )
 
 
-def rows(name: str) -> list[dict[str, str]]:
-    """Return the rows of a table of ``int8_data``."""
-    with (HERE / name).open(newline='') as file:
-        return list(csv.DictReader(file))
-
-
 def main(words: Sequence[str] | None = None) -> int:
     """Measure and write; see the module docstring."""
-    parser = argparse.ArgumentParser(
-        prog=f'python -m {TOOL}', description=__doc__.partition('\n')[0]
-    )
-    parser.add_argument('--measure', action='store_true')
-    parser.add_argument('--check', action='store_true')
+    parser = page_parser(TOOL, __doc__, 7)
     parser.add_argument(
         '--checkpoint',
         type=Path,
         default=Path('work_dirs/quickstart/epoch_10.pth'),
     )
     parser.add_argument('--files', type=Path, default=Path('work_dirs/int8'))
-    parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--rounds', type=int, default=7)
     options = parser.parse_args(words)
     torch.set_num_threads(options.threads)
     if options.measure:

@@ -11,7 +11,6 @@ docs/speed.md is written, or with --check compared.
 from __future__ import annotations
 
 import argparse
-import csv
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -24,16 +23,17 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.machine import device_name
+from benchmarks.page import DOCUMENT, measured_on, page_parser
 from benchmarks.part_clock import PARTS, Clock, watch
 from benchmarks.table import write_csv
 from benchmarks.timing import synchronizer
+from tools.csv_rows import read_columns
 from tools.generated import markdown_table, write
 
 if TYPE_CHECKING:
     from benchmarks.whole_models import WholeCase, WholeModel
 
 RESULTS = Path(__file__).parent / 'parts_data/parts.csv'
-DOCUMENT = RESULTS.parents[2] / 'docs/speed.md'
 TOOL = 'benchmarks.parts'
 KEY = ('machine', 'torch', 'threads', 'host', 'config', 'input', 'pass')
 COLUMNS = (*KEY, *(f'{part}_s' for part in PARTS), 'plain_s', 'products')
@@ -136,13 +136,13 @@ def _share_of_products(
 def section() -> str:
     """Return the section of the page, Markdown."""
     machines: dict[tuple[str, ...], list[dict[str, str]]] = {}
-    for row in rows():
+    for row in read_columns(RESULTS, COLUMNS):
         key = tuple(row[column] for column in MACHINE)
         machines.setdefault(key, []).append(row)
     blocks = []
-    for (machine, version, threads), found in machines.items():
+    for found in machines.values():
         blocks += [
-            f'{machine}, threads: {threads}, torch {version}, float32; ms:',
+            f'{measured_on(found[0])}, float32; ms:',
             markdown_table([_line(row) for row in found]),
         ]
     return '\n\n'.join(blocks)
@@ -171,23 +171,10 @@ def _milliseconds(seconds: float) -> str:
     return f'{taken:.0f}' if taken >= 100 else f'{taken:.3g}'
 
 
-def rows() -> list[dict[str, str]]:
-    """Return the rows of the table."""
-    with RESULTS.open(newline='') as file:
-        return list(csv.DictReader(file))
-
-
 def main(words: Sequence[str] | None = None) -> int:
     """Measure and write; see the module docstring."""
-    parser = argparse.ArgumentParser(
-        prog='python -m benchmarks.parts',
-        description=__doc__.partition('\n')[0],
-    )
-    parser.add_argument('--measure', action='store_true')
-    parser.add_argument('--check', action='store_true')
+    parser = page_parser(TOOL, __doc__, 5)
     parser.add_argument('--device', default='cpu')
-    parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument(
         '--host', action='append', help='measure this one (again: these)'
     )
@@ -210,7 +197,7 @@ def _update(options: argparse.Namespace) -> None:
     ours = device_name(device), torch.__version__, str(options.threads)
     table = {
         _key(row): list(row.values())
-        for row in rows()
+        for row in read_columns(RESULTS, COLUMNS)
         if row['machine'] != ours[0]
         or tuple(row[column] for column in MACHINE) == ours
     }

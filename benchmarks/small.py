@@ -9,8 +9,6 @@ or with --check compared.
 
 from __future__ import annotations
 
-import argparse
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,14 +20,15 @@ from benchmarks.ceilings import measured
 from benchmarks.machine import device_name
 from benchmarks.measure import GEMM_SIZE, count_flops, large_gemm
 from benchmarks.modes import BASELINE, Models
+from benchmarks.page import DOCUMENT, case_cells, measured_on, page_parser
 from benchmarks.table import write_csv
+from tools.csv_rows import read_columns
 from tools.generated import markdown_table, write
 from uniformer_mm.fast.linear import multiply_by, pack_weight
 
 __all__ = ['main', 'section']
 
 DATA = Path(__file__).parent / 'small_data/times.csv'
-DOCUMENT = DATA.parents[2] / 'docs/speed.md'
 TOOL = 'benchmarks.small'
 CASES = (
     Case('uniformer-s', CLASSES, 1),
@@ -76,16 +75,14 @@ def times(rounds: int) -> Iterator[tuple[Any, ...]]:
 
 def section() -> str:
     """Return the section of the page, Markdown."""
-    with DATA.open(newline='') as file:
-        rows = list(csv.DictReader(file))
+    rows = read_columns(DATA, COLUMNS)
     first = rows[0]
     clock = 'the process, on a machine in use'
     if int(first['threads']) > 1:
         clock = 'the clock on the wall'
     return '\n\n'.join(
         [
-            f'{first["machine"]}, threads: {first["threads"]}, torch '
-            f'{first["torch"]}; times of {clock}:',
+            f'{measured_on(first)}; times of {clock}:',
             markdown_table(list(map(_line, rows))),
         ]
     )
@@ -95,8 +92,7 @@ def _line(row: dict[str, str]) -> dict[str, str]:
     official = float(row[f'{BASELINE}_s'])
     best = float(row['deployed_s'] or row['eager_s'])
     line = {
-        'model': row['model'],
-        'input': f'{row["batch"]} x {row["shape"]}',
+        **case_cells(row),
         'pass': row['direction'],
         'official (ms)': f'{official * 1e3:.3g}',
     }
@@ -112,15 +108,7 @@ def _line(row: dict[str, str]) -> dict[str, str]:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Measure and write; see the module docstring."""
-    parser = argparse.ArgumentParser(
-        prog='python -m benchmarks.small',
-        description=__doc__.partition('\n')[0],
-    )
-    parser.add_argument('--measure', action='store_true')
-    parser.add_argument('--check', action='store_true')
-    parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--rounds', type=int, default=15)
-    options = parser.parse_args(words)
+    options = page_parser(TOOL, __doc__, 15).parse_args(words)
     torch.set_num_threads(options.threads)
     if options.measure:
         write_csv(DATA, COLUMNS, list(times(options.rounds)))

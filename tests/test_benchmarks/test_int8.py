@@ -7,11 +7,12 @@ import torch
 
 from benchmarks import int8
 from benchmarks.int8_forms import FORMS, PT2E
+from tools.csv_rows import read_columns
 
 
 def test_the_section_is_of_the_tables() -> None:
     assert int8.main(['--check']) == 0
-    rows = int8.rows('metrics.csv')
+    rows = read_columns(int8.HERE / 'metrics.csv', int8.METRICS)
     found = {(row['runtime'], row['precision']) for row in rows}
     assert found == set(FORMS) - {PT2E}
 

@@ -29,6 +29,7 @@ from uniformer_mm.fast.mlp import (
     mlp_of_tokens,
 )
 from uniformer_mm.fast.path import has_own, is_named
+from uniformer_mm.fast.tiles import scaled
 
 __all__ = ['full_block', 'shrink_block']
 
@@ -149,11 +150,6 @@ def attend_with_scores(block: Any, x: Tensor) -> tuple[Tensor, Tensor]:
         # (N, heads, L, D) -> (N, L, C)
         y = y.transpose(1, 2).flatten(2)
     return linear_of_tokens(attention.proj, y), scores
-
-
-def scaled(x: Tensor, gamma: Tensor | None) -> Tensor:
-    """Multiply by the gain of a residual branch, if it has one."""
-    return x if gamma is None else gamma * x
 
 
 def as_map(tokens: Tensor, x: Tensor) -> Tensor:
