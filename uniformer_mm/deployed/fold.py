@@ -11,9 +11,17 @@ from collections.abc import Callable, Mapping
 from types import NoneType
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from uniformer_mm.deployed.blocks import DEPLOYED
+from uniformer_mm.deployed.parameters import (
+    Values,
+    norm_after,
+    norm_before,
+    times_gain,
+    values_of,
+    with_identity,
+)
 from uniformer_mm.fast.kinds import (
     CONVS,
     drops_nothing,
@@ -26,11 +34,11 @@ from uniformer_mm.fast.path import is_named
 from uniformer_mm.fast.rules import is_hooked
 from uniformer_mm.models.attention import Attention, ScoredAttention
 from uniformer_mm.models.blocks import ConvBlock
-from uniformer_mm.models.layers import ConvEmbed, Mlp
+from uniformer_mm.models.layers import Mlp
+from uniformer_mm.models.patch_embed import ConvEmbed
 
 __all__ = ['Folding']
 
-Values = tuple[Tensor, Tensor]  # a weight and a bias, float64
 Kind = tuple[Callable[[Any], bool], str]
 
 CONV: Kind = (lambda m: type(m) in CONVS, "a convolution of torch's own class")
@@ -252,55 +260,3 @@ def is_patched(module: nn.Module) -> bool:
         not methods.keys().isdisjoint(vars(module))
         or METHODS.get(type(module), methods) != methods
     )
-
-
-def values_of(layer: Any) -> Values:
-    """Return the weight and the bias of a layer, 0 if it has none."""
-    weight = layer.weight.double()
-    if layer.bias is None:
-        return weight, weight.new_zeros(weight.shape[0])
-    return weight, layer.bias.double()
-
-
-def norm_after(weight: Tensor, bias: Tensor, norm: Any) -> Values:
-    """Let a convolution (out, in, ...) do the norm that comes after it."""
-    scale, shift = _scale_and_shift(norm)
-    return _times_rows(scale, weight), bias * scale + shift
-
-
-def norm_before(weight: Tensor, bias: Tensor, norm: Any) -> Values:
-    """Let a projection (out, in, 1, ...) do the norm that comes before it."""
-    scale, shift = _scale_and_shift(norm)
-    # (out, in, 1, ...) -> (out, in)
-    bias = bias + weight.flatten(1) @ shift
-    # (in,) -> (in, 1, ...)
-    return weight * scale.view(-1, *[1] * (weight.ndim - 2)), bias
-
-
-def with_identity(weight: Tensor, bias: Tensor) -> Values:
-    """Return one convolution for x + conv(x); weight (C, 1, [3,] 3, 3)."""
-    weight = weight.clone()
-    # The tap that sees the pixel itself: the middle of each channel's kernel.
-    middle: Any = (..., *(k // 2 for k in weight.shape[2:]))
-    weight[middle] += 1
-    return weight, bias
-
-
-def times_gain(weight: Tensor, bias: Tensor, gamma: Tensor) -> Values:
-    """Let a projection (out, ...) do the gain that comes after it."""
-    gamma = gamma.double().flatten()  # (1, C, 1, 1) -> (C,)
-    return _times_rows(gamma, weight), gamma * bias
-
-
-def _scale_and_shift(norm: Any) -> Values:
-    """Return what a batch norm multiplies and adds, (C,) float64 each."""
-    scale = (norm.running_var.double() + norm.eps).rsqrt()
-    if norm.weight is not None:
-        scale = scale * norm.weight.double()
-    shift = -norm.running_mean.double() * scale
-    return scale, shift if norm.bias is None else shift + norm.bias.double()
-
-
-def _times_rows(factors: Tensor, weight: Tensor) -> Tensor:
-    # (out,) -> (out, 1, ...)
-    return factors.view(-1, *[1] * (weight.ndim - 1)) * weight
