@@ -8,12 +8,15 @@ they are compared with.
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from tests.support.golden import GOLDEN, GoldenCase, fill
 
+SMALL = 'uniformer_small_in1k.pth'
 CASES = sorted(path.stem for path in GOLDEN.glob('*.json'))
 DENSE = [name for name in CASES if name.startswith('dense_')]
 
@@ -142,3 +145,14 @@ def as_recognizer(state: dict[str, Tensor]) -> dict[str, Tensor]:
         for key, v in state.items()
         if not key.startswith(('head_cls.', 'norm_cls.', 'aux_head.'))
     }
+
+
+def save(path: Path, state: dict[str, Tensor], wrapper: str = 'model') -> str:
+    """Save weights in an entry, or bare where ``wrapper`` is ''."""
+    torch.save({wrapper: state} if wrapper else state, path)
+    return str(path)
+
+
+def small_state(tmp_path: Path, **changes: Any) -> str:
+    """An image classifier's file under the official name."""
+    return save(tmp_path / SMALL, {**filled('cls_small'), **changes})

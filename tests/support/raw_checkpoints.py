@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import torch
 
 from uniformer_mm.weights.archive import LEGACY
@@ -129,3 +130,11 @@ def legacy_file(
             ),
         ]
     )
+
+
+VALUES = torch.arange(100.0)
+DATA = VALUES.numpy().tobytes()
+ALL = {'w': view()}
+STORED = {'0': DATA}
+Write = Callable[..., bytes]
+BOTH_FORMATS = pytest.mark.parametrize('write', [zip_file, legacy_file])

@@ -15,10 +15,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from uniformer_mm.weights.files import (
-    WeightFileError,
-    read_weights,
-)
+from uniformer_mm.weights.files import WeightFileError, read_weights
 
 WEIGHTS = {
     'norm.weight': torch.arange(6.0).reshape(2, 3),
@@ -112,6 +109,12 @@ def packed(content: Any, **options: Any) -> bytes:
     buffer = io.BytesIO()
     torch.save(content, buffer, **options)
     return buffer.getvalue()
+
+
+def tensors(path: Path, content: bytes) -> dict[str, Tensor]:
+    """Return the weights of a file with that content."""
+    path.write_bytes(content)
+    return read_weights(path).state
 
 
 def refused(path: Path, match: str, **options: Any) -> str:

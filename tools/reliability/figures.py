@@ -37,6 +37,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     'checkpoints torn': ('tests.test_engine.test_torn.*',),
     'numbers gone wrong': (
         'tests.test_engine.test_non_finite.*',
+        'tests.test_engine.test_reproduce.*',
         'tests.test_engine.test_plain_batch.*',
         'tests.test_models.test_attn_fp32.*',
     ),
@@ -56,11 +57,15 @@ KINDS: dict[str, tuple[str, ...]] = {
     'hostile and damaged weight files': (
         'tests.test_weights.test_reading.*',
         'tests.test_weights.test_archive.*',
+        'tests.test_weights.test_storages.*',
+        'tests.test_weights.test_unpickle.*',
         'tests.test_weights.test_wrappers.*',
         'tests.test_weights.test_writing.*',
     ),
     'downloads': (
         'tests.test_weights.test_fetch.*',
+        'tests.test_weights.test_http.*',
+        'tests.test_weights.test_verify.*',
         'tests.test_weights.test_hub.*',
         'tests.test_predict.test_web.*',
     ),
