@@ -24,15 +24,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.bounds import Machine, read_gpus, read_machine, write_machine
 from benchmarks.cases import CLASSES, DETECTION, POSE, SEGMENTATION, Case
-from benchmarks.ceilings import (
-    Machine,
-    measure,
-    measured,
-    read_gpus,
-    read_machine,
-    write_machine,
-)
+from benchmarks.ceilings import measure, measured
 from benchmarks.modes import Models
 from benchmarks.operations import Operation, fused, trace
 from benchmarks.table import write_csv

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks import half, roofline
-from benchmarks.ceilings import (
+from benchmarks.bounds import (
     FRESH,
     FRESH_BYTES,
     Machine,
