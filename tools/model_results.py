@@ -14,6 +14,7 @@ import yaml
 from mmengine import Config
 
 from uniformer_mm.analysis import Complexity, count_complexity
+from uniformer_mm.configs import NO_METRICS
 from uniformer_mm.weights.zoo import ZOO
 
 PAPER = {
@@ -37,15 +38,6 @@ FOLDERS = {
     'action': {'Top 1 Accuracy': 'Action Recognition'},
     'classification': {'Top 1 Accuracy': 'Image Classification'},
 }
-OTHER_COLUMNS = (
-    'config',
-    'experiment',
-    'dataset',
-    'params_m',
-    'flops_g',
-    'weights',
-    'note',
-)
 
 
 Row = dict[str, str]
@@ -78,7 +70,7 @@ def read_rows(configs: Path, folder: str) -> list[Row]:
     with path.open(newline='') as file:
         reader = csv.DictReader(file)
         rows = list(reader)
-    expected = {*OTHER_COLUMNS, *FOLDERS[folder]}
+    expected = {*NO_METRICS, *FOLDERS[folder]}
     if set(reader.fieldnames or ()) != expected:
         raise ValueError(
             f'{path} must have the columns {sorted(expected)}, got '

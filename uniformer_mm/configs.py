@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 __all__ = [
+    'NO_METRICS',
     'config_names',
     'config_of_weights',
     'config_root',
@@ -17,11 +18,11 @@ __all__ = [
     'results_of_weights',
 ]
 
-# Columns of results.csv that are no metrics.
 NO_METRICS = (
     *('config', 'experiment', 'dataset', 'params_m', 'flops_g'),
     *('weights', 'note'),
 )
+"""Columns of results.csv that are no metrics."""
 # Behind the name of a file of somebody else than the authors.
 OTHER_HOSTS = ('_controlnet', '_mmaction2', '_mmpose')
 

@@ -160,10 +160,8 @@ class WritesWhole:
         Raises:
             OSError: It can't be written; what was there is as before.
         """
-        part, path = (
-            Path(out_dir, f'.{filename}.part'),
-            Path(out_dir, filename),
-        )
+        path = Path(out_dir, filename)
+        part = path.with_name(f'.{filename}.part')
         try:
             self.runner.save_checkpoint(out_dir, part.name, *args, **kwargs)
             barrier()  # until all have written their part of it

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from uniformer_mm.weights.reading import listed
+
 __all__ = [
     'require_class_folders',
     'require_fitting_head',
@@ -19,7 +21,6 @@ IMAGENET = range(1000)  # whose names are not those of its folders
 # What they read, unless ``extensions`` says it; they leave out all else.
 READ = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif')
 PICTURES = ('.avif', '.gif', '.heic', '.jp2', '.jxl', '.tiff', '.webp')
-SHOWN = 5  # of a list, in a message
 
 
 def require_class_folders(part: Mapping[str, Any]) -> None:
@@ -39,15 +40,15 @@ def require_class_folders(part: Mapping[str, Any]) -> None:
     kind = str(part.get('type')).rpartition('.')[2]
     prefix = part.get('data_prefix') or part.get('split') or ''
     root = Path(part.get('data_root') or '').expanduser()
-    listed = root / (part.get('ann_file') or f'meta/{part.get("split")}.txt')
+    listing = root / (part.get('ann_file') or f'meta/{part.get("split")}.txt')
     if kind not in FOLDERS or '://' in f'{prefix}{root}':
         return
     if not part.get('with_label', True) or part.get('split') == 'test':
         return
     classes = _classes_of(part)
-    if listed.is_file():  # which the host takes in place of folders
-        _require_list(listed, classes)
-    if listed.is_file() or part.get('ann_file'):
+    if listing.is_file():  # which the host takes in place of folders
+        _require_list(listing, classes)
+    if listing.is_file() or part.get('ann_file'):
         return
     if isinstance(prefix, Mapping):
         prefix = prefix.get('img_path', '')
@@ -63,13 +64,13 @@ def require_class_folders(part: Mapping[str, Any]) -> None:
     names = [path.name for path in folders]
     if hidden := [name for name in names if name.startswith('.')]:
         raise ValueError(
-            f'{folder} has hidden folders ({_some(hidden)}), which the host '
+            f'{folder} has hidden folders ({listed(hidden)}), which the host '
             'takes for classes: remove them'
         )
     _require_pictures(folder, folders, tuple(part.get('extensions') or READ))
     if classes is not None and len(folders) != len(classes):
         raise ValueError(
-            f'{folder} has {len(folders)} folders ({_some(names)}), the data '
+            f'{folder} has {len(folders)} folders ({listed(names)}), the data '
             f'set has {len(classes)} classes. {way_out}; for other classes '
             'than those of ImageNet take type="CustomDataset" with '
             'metainfo=dict(classes=[...]) in the order of the folders, and '
@@ -77,8 +78,8 @@ def require_class_folders(part: Mapping[str, Any]) -> None:
         )
     if classes is not None and sorted(classes) == names != list(classes):
         raise ValueError(
-            f'metainfo.classes are {_some(classes)}, the folders below '
-            f'{folder} are, as the host numbers them, {_some(names)}: list '
+            f'metainfo.classes are {listed(classes)}, the folders below '
+            f'{folder} are, as the host numbers them, {listed(names)}: list '
             'the classes in that order, or their names are mixed up'
         )
 
@@ -99,7 +100,7 @@ def require_fitting_head(model: Any, dataset: Any) -> None:
         return
     raise ValueError(
         f'the head has num_classes={wanted}, the data set has {len(classes)} '
-        f'classes ({_some(classes)}): set model.head.num_classes and '
+        f'classes ({listed(classes)}): set model.head.num_classes and '
         f'model.data_preprocessor.num_classes to {len(classes)}, or '
         'metainfo.classes of the data sets; to load weights of other classes '
         'into the backbone alone, leave ClsHeadPretrained out'
@@ -124,7 +125,7 @@ def require_label_maps(dataset: Any) -> None:
             raise FileNotFoundError(
                 f'{len(missing)} of {len(dataset)} pictures have no label map '
                 f'below label_root={str(loader.label_root)!r}: '
-                f'{_some([str(path) for path in missing])}. They are '
+                f'{listed(map(str, missing))}. They are '
                 'FOLDER/STEM.pt for FOLDER/STEM.JPEG: unpack all of the '
                 'archive there, or set label_root of '
                 'uniformer_mm.LoadTokenLabels'
@@ -153,13 +154,13 @@ def _require_pictures(
             unread.append(os.path.relpath(entry.path, root))
     if dead:
         raise FileNotFoundError(
-            f'{len(dead)} links below {root} lead nowhere ({_some(dead)}): '
+            f'{len(dead)} links below {root} lead nowhere ({listed(dead)}): '
             'put back what they lead to, or remove them'
         )
     if unread:
         raise ValueError(
             f'{len(unread)} pictures below {root} are not read '
-            f'({_some(unread)}): the data set has extensions={read}; add '
+            f'({listed(unread)}): the data set has extensions={read}; add '
             'theirs, convert the pictures, or move them away'
         )
     if not found:
@@ -212,8 +213,3 @@ def _classes_of(part: Mapping[str, Any]) -> Sequence[Any] | None:
         return classes
     kind = str(part.get('type')).rpartition('.')[2]
     return IMAGENET if classes is None and kind == 'ImageNet' else None
-
-
-def _some(names: Any) -> str:
-    shown = ', '.join(map(str, names[:SHOWN]))
-    return f'{shown}, ...' if len(names) > SHOWN else shown

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import get_rank, is_distributed
 from mmengine.hooks import Hook
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 from torch.optim import Optimizer
 
 from uniformer_mm.checks import check_choice, check_count, check_int
+from uniformer_mm.engine.bad_step import first_bad, save_step
 from uniformer_mm.engine.before_steps import BeforeSteps
 from uniformer_mm.engine.find_bad import (
     bad_names,
     files_of,
-    find_bad,
     not_finite,
     statistics_of,
 )
-from uniformer_mm.engine.random_state import (
-    get_random_state,
-    set_random_state,
-)
-from uniformer_mm.engine.step_file import write_step
+from uniformer_mm.engine.random_state import get_random_state
 from uniformer_mm.registry import HOOKS
-from uniformer_mm.weights.reading import listed
 
 __all__ = ['NonFiniteError', 'NonFiniteHook']
 
@@ -205,10 +197,12 @@ class NonFiniteHook(Hook):
         loader = runner.train_dataloader
         indices: Any = getattr(loader, 'indices', lambda _: ())
         files = files_of(self.batch, loader.dataset, indices(runner.iter))
-        saved = self._save(runner, what, files)
+        saved = save_step(runner, what, files, self.batch, self.random_state)
+        first = first_bad(runner, self.batch, self.random_state)
+        self._restore_statistics()
         message = (
             f'iteration {runner.iter + 1}: {what} is not finite. First bad: '
-            f'{self._first_bad(runner)}. Samples: '
+            f'{first}. Samples: '
             f'{", ".join(files) or "not named by the data"}. {saved}'
         )
         for optimizer in self.steps.optimizers:
@@ -219,54 +213,6 @@ class NonFiniteHook(Hook):
             f'{message}. Skipped, {self.skips} of at most {self.max_skips}'
         )
 
-    def _first_bad(self, runner: Any) -> str:
-        """Do the step again, looking at each part; nothing changes by it."""
-        model = _inner(runner.model)
-        if is_distributed() and (
-            model is runner.model
-            or any(isinstance(m, nn.SyncBatchNorm) for m in model.modules())
-        ):
-            return 'shown by doing it again, as ranks compute together'
-        state = get_random_state()
-        set_random_state(self.random_state)
-        try:
-            return (
-                find_bad(model, self.batch, runner.optim_wrapper)
-                or 'nothing, when it was done again'
-            )
-        except Exception as error:  # the fault itself must be told
-            return f'not found: doing it again failed ({error})'
-        finally:
-            set_random_state(state)
-            self._restore_statistics()
-
     def _restore_statistics(self) -> None:
         if self.statistics:
             torch._foreach_copy_(self.statistics, self.kept)
-
-    def _save(self, runner: Any, what: str, files: list[str]) -> str:
-        name = f'non_finite_iter_{runner.iter + 1}_rank_{get_rank()}.pth'
-        path = Path(runner.work_dir, name)
-        try:
-            left_out = write_step(
-                path,
-                what=what,
-                iteration=runner.iter + 1,
-                files=files,
-                config=runner.cfg,
-                batch=self.batch,
-                model=_inner(runner.model),
-                random_state=self.random_state,
-            )
-        # A disk may be full; the fault itself must be told.
-        except Exception as error:
-            return f'{path} cannot be written ({error})'
-        lack = f' (without {listed(left_out, 3)})' if left_out else ''
-        return f'Do it again{lack}: uniformer-mm reproduce {path}'
-
-
-def _inner(model: nn.Module) -> nn.Module:
-    # Not in shards, which compute together alone.
-    return (
-        model.module if isinstance(model, DistributedDataParallel) else model
-    )

@@ -6,7 +6,7 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
-from uniformer_mm.configs import config_of_weights
+from uniformer_mm.configs import NO_METRICS, config_of_weights
 from uniformer_mm.models.specs import ARCHS
 from uniformer_mm.predict.predictor import Predictor
 from uniformer_mm.view.blocks import backbone_of
@@ -16,17 +16,6 @@ from uniformer_mm.weights.files import file_sha256
 from uniformer_mm.weights.zoo import ZooEntry
 
 __all__ = ['card_of']
-
-# Columns of results.csv that are no results.
-NO_METRICS = (
-    'config',
-    'experiment',
-    'dataset',
-    'params_m',
-    'flops_g',
-    'weights',
-    'note',
-)
 
 
 def card_of(predictor: Predictor, weights: str) -> str:

@@ -1,4 +1,4 @@
-"""Hooks of the suite."""
+"""Metrics of the untrained model, to see the gain of a training by."""
 
 from __future__ import annotations
 
