@@ -47,10 +47,10 @@ REPLACEMENTS = {
 PACKAGES = (_DRN, _XTCOCO)
 GONE = (
     'uniformer_mm is installed, but Python does not find its files: the '
-    'checkout of an editable install was moved or deleted, .pth files are '
-    'not read, or another folder named uniformer_mm comes first. Install it '
-    'again (pip install -e CHECKOUT) or remove it (pip uninstall '
-    'uniformer_mm).'
+    'checkout of an editable install was moved or deleted or may not be read '
+    'by this user, .pth files are not read, or another folder named '
+    'uniformer_mm comes first. Install it again (pip install -e CHECKOUT) or '
+    'remove it (pip uninstall uniformer_mm).'
 )
 """What is said where the package is needed and is not there."""
 
@@ -66,8 +66,8 @@ class ReplacementFinder:
     ) -> ModuleSpec | None:
         """Return the spec of the replacement of ``name``, None for others.
 
-        Where ``uniformer_mm`` is gone, it warns and returns None, so that
-        Python's own error follows. Raising would be wrong: MMEngine asks
+        Where ``uniformer_mm`` is gone or may not be read, it warns and returns
+        None, so that Python's own error follows. Raising would be wrong: MMEngine asks
         whether ``mmcv._ext`` exists each time it builds an optimizer, and
         programs that never needed us must get the answer "no".
 
@@ -80,20 +80,21 @@ class ReplacementFinder:
             return None
         from importlib.util import find_spec, spec_from_file_location
 
-        source = None
+        source, reason = None, ''
         try:
-            package = find_spec('uniformer_mm')
-            # A folder without __init__.py has no origin.
-            if package is not None and package.origin is not None:
+            if has_package():
                 source = find_spec(REPLACEMENTS[name])
         except ModuleNotFoundError as error:
             # A part of the package is gone too where it was half removed.
             if not (error.name or '').startswith('uniformer_mm.'):
                 raise
+        # Of a checkout in the home of another user, or on a lost mount.
+        except OSError as error:
+            reason = f' ({error})'
         if source is None or source.origin is None:
             from warnings import warn
 
-            warn(GONE, RuntimeWarning, stacklevel=2)
+            warn(GONE + reason, RuntimeWarning, stacklevel=2)
             return None
         spec = spec_from_file_location(name, source.origin)
         if spec is not None and name in PACKAGES:
@@ -173,6 +174,19 @@ class _FallbackLoader:
                 spec.loader.exec_module(ours)
             except ImportError as second:
                 raise second from error
+
+
+def has_package() -> bool:
+    """Tell whether Python finds ``uniformer_mm``.
+
+    Raises:
+        OSError: It knows where, and may not look there.
+    """
+    from importlib.util import find_spec
+
+    package = find_spec('uniformer_mm')
+    # A folder without __init__.py has no origin.
+    return package is not None and package.origin is not None
 
 
 def is_installed() -> bool:

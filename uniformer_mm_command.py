@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec, module_from_spec
 
-from uniformer_mm_autoload import GONE
+from uniformer_mm_autoload import GONE, has_package
 
 PACKAGE = 'uniformer_mm'
 
@@ -20,13 +20,15 @@ PACKAGE = 'uniformer_mm'
 def main() -> int:
     """Run the command line of this process and return its exit code."""
     if PACKAGE not in sys.modules:
-        spec = find_spec(PACKAGE)
-        # A folder without __init__.py has no origin.
-        if spec is None or spec.origin is None:
-            sys.stderr.write(f'uniformer-mm: {GONE}\n')
+        try:
+            found, reason = has_package(), ''
+        except OSError as error:
+            found, reason = False, f' ({error})'
+        if not found:
+            sys.stderr.write(f'uniformer-mm: {GONE}{reason}\n')
             return 1
         if sys.argv[1:2] == ['doctor']:
-            sys.modules[PACKAGE] = module_from_spec(spec)
+            sys.modules[PACKAGE] = module_from_spec(find_spec(PACKAGE))
     from uniformer_mm.cli.main import main as run
 
     return run()

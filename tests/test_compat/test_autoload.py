@@ -230,6 +230,36 @@ print(find_spec('mmcv._ext'))
     assert f'RuntimeWarning: {autoload.GONE}' in done.stderr
 
 
+LOCKED = """
+import sys, torch
+from importlib.util import find_spec
+
+class Locked:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == 'uniformer_mm':
+            raise PermissionError(13, 'Permission denied', '/home/other')
+
+sys.meta_path.insert(0, Locked)
+print(find_spec('mmcv._ext'))
+from uniformer_mm_command import main
+sys.exit(main())
+"""
+
+
+def test_a_checkout_that_may_not_be_read_is_as_if_gone(
+    run_python: RunPython, tmp_path: Path
+) -> None:
+    """As of root's editable install, in a program of another user."""
+    make_module(tmp_path / 'site/mmcv/__init__.py')
+    path = os.pathsep.join([str(tmp_path / 'site'), str(ROOT)])
+    done = run_python('-c', LOCKED, PYTHONPATH=path)
+    assert (done.stdout, done.returncode) == ('None\n', 1), done.stderr
+    said = f"{autoload.GONE} ([Errno 13] Permission denied: '/home/other')"
+    assert f'RuntimeWarning: {said}' in done.stderr
+    assert done.stderr.endswith(f'uniformer-mm: {said}\n')
+
+
 def test_isolated_mode(run_python: RunPython) -> None:
     pytest.importorskip('mmcv')
     done = run_python('-I', '-c', USE_NMS)

@@ -236,7 +236,10 @@ def test_what_mmcv_fuses_is_deployed(kind: str) -> None:
         (Block, 'forward', 'blocks3.1 is a AttentionBlock with a forward'),
         (Mlp, 'forward', 'blocks1.0.mlp has hooks'),
         (nn.Conv2d, 'forward', 'torch.nn.Conv2d.forward has been replaced'),
+        (nn.BatchNorm2d, 'forward', 'torch.nn.BatchNorm2d.forward has been'),
+        (nn.BatchNorm2d, '__call__', 'blocks1.0.norm1 has hooks'),
         (F, 'gelu', 'torch.nn.functional.gelu has been replaced'),
+        (F, 'batch_norm', 'torch.nn.functional.batch_norm has been replaced'),
     ],
 )
 def test_what_is_replaced_for_all_is_refused(

@@ -27,6 +27,7 @@ from tests.support.small import many_tokens, small
 from uniformer_mm import fast
 from uniformer_mm.models.attention import Attention
 from uniformer_mm.models.blocks import AttentionBlock
+from uniformer_mm.models.layers import DropPath, Mlp
 
 X = random_input('image', 1, 64, 64)
 
@@ -53,6 +54,14 @@ def louder(function: Callable[..., Any]) -> Callable[..., Any]:
         (nn.Dropout, 'forward'),
         (nn.LayerNorm, 'forward'),
         (_BatchNorm, 'forward'),
+        # On the class of some layers alone, where torch has none of its own.
+        (nn.BatchNorm2d, 'forward'),
+        (nn.Linear, '__call__'),
+        (nn.Conv2d, '_call_impl'),
+        (nn.GELU, '__call__'),
+        (Mlp, '__call__'),
+        (DropPath, '__call__'),
+        (F, 'batch_norm'),
         (F, 'linear'),
         (F, 'conv2d'),
         (F, 'gelu'),

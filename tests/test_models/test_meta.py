@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmengine.model import BaseModule
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from tests.support.models import KINDS, build, every_kind, random_input
@@ -54,6 +55,15 @@ def assert_as_usual(model: nn.Module, usual: nn.Module) -> None:
         assert float(value.std()) == spread, name
         bound = (1.4 + slack) * other.abs().max()
         assert value.abs().max() <= bound, name
+
+
+@every_kind
+def test_fake_tensors_tell_shapes(kind: str) -> None:
+    x = random_input(kind, 1, 64, 64)
+    shapes = [out.shape for out in build(kind)(x)]
+    with FakeTensorMode() as mode:
+        outs = build(kind)(mode.from_tensor(x))
+    assert [out.shape for out in outs] == shapes
 
 
 @every_kind

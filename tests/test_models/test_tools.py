@@ -23,6 +23,7 @@ from tests.support.small import (
     small,
     through_a_file,
 )
+from uniformer_mm import deploy
 
 
 def adaptable(model: nn.Module) -> list[str]:
@@ -171,3 +172,34 @@ def test_whole_models_are_copied(kind: str, copied: Any) -> None:
     for mode in ('no_grad', 'gradients'):
         assert relative_error(run(mode, twin, x), expected) <= TOLERANCE
         assert relative_error(run(mode, model, x), expected) > 1e-3
+
+
+@pytest.mark.parametrize('how', ['script', 'trace'])
+@pytest.mark.parametrize(
+    ('place', 'shape', 'folds'),
+    [
+        ('patch_embed1.proj', (2, 3, 8, 8), True),
+        ('blocks1.0.conv1', (2, 8, 8, 8), False),
+        ('blocks3.0.mlp', (2, 8, 8, 32), True),
+    ],
+)
+@pytest.mark.filterwarnings('ignore:.*torch.jit:FutureWarning')
+def test_torchscript_in_the_place_of_a_part(
+    how: str, place: str, shape: tuple[int, ...], folds: bool
+) -> None:
+    model, x = small('image'), many_tokens('image')
+    expected = run('plain', model, x)
+    parent, _, name = place.rpartition('.')
+    holder, part = model.get_submodule(parent), model.get_submodule(place)
+    if how == 'script':
+        setattr(holder, name, torch.jit.script(part))
+    else:
+        setattr(holder, name, torch.jit.trace(part, torch.rand(shape)))
+    for mode in MODES:
+        assert relative_error(run(mode, model, x), expected) <= TOLERANCE
+    if folds:
+        outs = run('no_grad', deploy(model), x)
+        assert relative_error(outs, expected) <= 1e-4
+    else:
+        with pytest.raises(ValueError, match=rf'\n  {place} '):
+            deploy(model)

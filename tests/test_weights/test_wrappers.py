@@ -12,6 +12,7 @@ import torch
 from mmengine.hooks import EMAHook
 from mmengine.model import ExponentialMovingAverage
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations, prune
 from torch.optim.swa_utils import AveragedModel
 
 from tests.support.models import build
@@ -50,6 +51,11 @@ OLD_HOOK = {'state_dict': renamed('^', 'backbone.')}
 OLD_HOOK['state_dict'] |= {
     f'ema_backbone_{key.replace(".", "_")}': AVERAGE[key]
     for key, _ in MODEL.named_parameters()
+}
+COUNTED = {
+    f'{name}.{count}'.lstrip('.'): torch.zeros(1, dtype=torch.float64)
+    for name, _ in MODEL.named_modules()
+    for count in ('total_ops', 'total_params')
 }
 INSIDE = r'(blocks[34]\.\d)'
 EMA = {'model': RAW, 'model_ema': averaged(AveragedModel).state_dict()}
@@ -97,6 +103,12 @@ EMA = {'model': RAW, 'model_ema': averaged(AveragedModel).state_dict()}
             'averaged, without n_averaged',
         ),
         (RAW | {'steps': torch.tensor(3)}, None, RAW, 'averaged, without ste'),
+        (
+            {'model': RAW | COUNTED},
+            None,
+            RAW,
+            r'without \d+ counters of thop',
+        ),
         (EMA, None, RAW, None),
         (EMA, True, AVERAGE, 'averaged, without n_averaged'),
         (of_mmengine(), None, AVERAGE, "averaged, as MMEngine's EMAHook"),
@@ -206,6 +218,43 @@ def test_what_is_not_clear_is_refused_by_name(
     with pytest.raises(ValueError, match=message) as caught:
         load_backbone(build('image'), save(content), head_dim=16, ema=ema)
     assert 'damaged' not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (lambda m: parametrizations.weight_norm(m.proj), 'with parametrizati'),
+        (lambda m: nn.utils.weight_norm(m.proj), r'weight norm .*\.weight_g;'),
+        (lambda m: nn.utils.spectral_norm(m.proj), 'with spectral norm in it'),
+        (
+            lambda m: prune.random_unstructured(m.qkv, 'weight', 0.5),
+            r'pruning masks .*attn\.qkv\.weight_mask; .*prune\.remove',
+        ),
+    ],
+)
+def test_tools_in_layers_are_named(
+    save: Callable[..., Path], change: Callable[[Any], Any], message: str
+) -> None:
+    model = build('image')
+    change(model.blocks3[0].attn)
+    with pytest.raises(ValueError, match=message) as caught:
+        load_backbone(build('image'), save(model.state_dict()), head_dim=16)
+    assert 'damaged' not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        renamed(r'(attn\.qkv)', r'\1.base_layer'),
+        renamed('^', 'base_model.model.')
+        | {'base_model.model.blocks3.0.attn.qkv.lora_A.weight': torch.ones(2)},
+    ],
+)
+def test_adapters_of_peft_are_named(
+    save: Callable[..., Path], content: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match=r'adapters .* \(merge_and_unload'):
+        load_backbone(build('image'), save(content), head_dim=16)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ before keeps its values.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import getattr_static
 from types import NoneType
 from typing import Any
 
@@ -244,7 +245,8 @@ class Folding:
 def methods_of(kind: type) -> dict[str, Any]:
     """Its ``forward``, and what ``nn.Module`` has not, by name."""
     names = set(dir(kind)) - set(dir(nn.Module)) | {'forward'}
-    return {name: getattr(kind, name) for name in names}
+    # As it stands there: classes of traced modules compute their ``forward``.
+    return {name: getattr_static(kind, name) for name in names}
 
 
 METHODS = {

@@ -222,11 +222,14 @@ def wanted_of(embed: Any, x: Any) -> Wanted:
     as it is: not in graphs, nor where hooks, wrappers or adapters stand
     between them.
     """
-    proj = embed._modules.get('proj')
+    # What scripted modules hold these in has no ``get``.
+    proj = embed._modules['proj'] if 'proj' in embed._modules else None
     layer = proj[0] if isinstance(proj, nn.Sequential) else proj
     if torch.compiler.is_compiling() or proj is None or layer is None:
         return Wanted()
-    weight = layer._parameters.get('weight')
+    if 'weight' not in layer._parameters:
+        return Wanted()
+    weight = layer._parameters['weight']
     if type(weight) is not nn.Parameter or type(x) is not Tensor:
         return Wanted()
     device, dtype = weight.device, weight.dtype

@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.modules import module as torch_module
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils._device import DeviceContext
 from torch.utils._python_dispatch import _get_current_dispatch_mode
@@ -35,17 +34,21 @@ HOOKS = (
 GLOBAL_HOOKS = [getattr(torch_module, f'_global{name}') for name in HOOKS]
 # What users replace on a module itself.
 PATCHES = ('forward', '_conv_forward', '_call_impl')
-# Owner, what it has now, name and what torch has there: fast forms call other
-# functions, or these in tiles, and profilers, quantisers and the like replace
-# them at once for all layers.
+# What calls the forward of any module; some replace it for layers of a class.
+CALLS = ('__call__', '_wrapped_call_impl', '_call_impl')
+CALLS_OF_TORCH = [(name, getattr(nn.Module, name)) for name in CALLS]
+# Owner, name and what torch has there: fast forms call other functions, or
+# these in tiles, and profilers, quantisers and the like replace them at once
+# for all layers.
 OF_TORCH = [
-    (owner, vars(owner), name, vars(owner)[name])
+    (owner, name, getattr(owner, name))
     for owner, names in (
-        (nn.Module, ('__call__', '_wrapped_call_impl', '_call_impl')),
+        (nn.Module, CALLS),
         (nn.Linear, ('forward',)),
         (nn.Conv2d, ('forward', '_conv_forward')),
         (nn.Conv3d, ('forward', '_conv_forward')),
-        (_BatchNorm, ('forward',)),
+        (nn.BatchNorm2d, ('forward',)),
+        (nn.BatchNorm3d, ('forward',)),
         (nn.SyncBatchNorm, ('forward',)),
         (nn.LayerNorm, ('forward',)),
         (nn.GELU, ('forward',)),
@@ -53,7 +56,7 @@ OF_TORCH = [
         (nn.Identity, ('forward',)),
         (nn.Sequential, ('forward',)),
         (F, ('linear', 'conv2d', 'conv3d', 'gelu', 'dropout')),
-        (F, ('scaled_dot_product_attention',)),
+        (F, ('scaled_dot_product_attention', 'batch_norm', 'layer_norm')),
     )
     for name in names
 ]
@@ -89,8 +92,8 @@ def replaced_in_torch() -> list[str]:
     """Name what is no longer as torch has it, such as 'Linear.forward'."""
     return [
         f'{owner.__name__.removeprefix("torch.nn.")}.{name}'
-        for owner, now, name, original in OF_TORCH
-        if now.get(name) is not original
+        for owner, name, original in OF_TORCH
+        if getattr(owner, name, None) is not original
     ]
 
 
@@ -108,8 +111,12 @@ def keeps_saved_tensors() -> bool:
 
 def is_hooked(module: nn.Module) -> bool:
     """Whether a call of ``module`` is more than ``forward`` of its class."""
-    state = vars(module)
-    return not state.keys().isdisjoint(PATCHES) or any(map(state.get, HOOKS))
+    state, kind = vars(module), type(module)
+    return (
+        not state.keys().isdisjoint(PATCHES)
+        or any(map(state.get, HOOKS))
+        or any(getattr(kind, name) is not of for name, of in CALLS_OF_TORCH)
+    )
 
 
 def is_untouched(module: nn.Module, x: Tensor) -> bool:

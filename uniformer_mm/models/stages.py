@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import nn
 
 from uniformer_mm.models.blocks import AttentionBlock, ConvBlock
@@ -92,7 +91,9 @@ def make_blocks(
 
 def drop_path_rates(rate: float, depths: tuple[int, ...]) -> list[float]:
     """Rates per block, rising linearly from 0 to ``rate`` over the depth."""
-    return torch.linspace(0, rate, sum(depths), device='cpu').tolist()
+    # In numbers of Python: tensors may be fake, or of another device.
+    count = sum(depths)
+    return [rate * i / max(1, count - 1) for i in range(count)]
 
 
 def depth_of(param_name: str, depths: tuple[int, ...]) -> int | None:

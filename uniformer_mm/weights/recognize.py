@@ -24,6 +24,7 @@ from uniformer_mm.models import (
     UniFormerLight,
 )
 from uniformer_mm.models.form import MARK
+from uniformer_mm.weights.added import check_nothing_is_added
 from uniformer_mm.weights.identity import Identity, hidden
 from uniformer_mm.weights.kinds import PREFIX, STAGES, State, parts_of
 from uniformer_mm.weights.reading import listed
@@ -68,6 +69,7 @@ def recognize(state: State, archs: Mapping[str, ArchSpec]) -> Identity:
             'the state dict inside of the checkpoint'
         )
     kind, body, heads = parts_of(state)
+    check_nothing_is_added(body)
     identity = _structure(kind, body, heads)
     bare = {**body, **heads} if kind == 'classifier' else body
     wrong = _faults(bare, identity)

@@ -32,6 +32,8 @@ WRAPPED = re.compile(
 )
 # How often it was averaged: by torch's AveragedModel, by MMEngine's averages.
 COUNTS = ('n_averaged', 'steps')
+# Buffers that thop leaves in each layer of a model that it has looked at.
+PROFILED = re.compile(r'(.+\.)?total_(ops|params)')
 
 
 def unwrap(
@@ -81,6 +83,10 @@ def unwrap(
     if count := _count_of(state):
         del weights[count]
         notes = (*notes, f'without {count}')
+    if profiled := [key for key in weights if PROFILED.fullmatch(key)]:
+        for key in profiled:
+            del weights[key]
+        notes = (*notes, f'without {len(profiled)} counters of thop')
     if second := _second_set(state):
         for key in second:
             del weights[key]
