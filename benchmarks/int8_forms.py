@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch import Tensor
 
-from benchmarks.cases import CLASSES, OURS, Case
+from benchmarks.cases import OURS, Case
 from uniformer_mm import deploy, export, load
 from uniformer_mm.configs import find_config
 from uniformer_mm.exporting.inputs import pictures_of
@@ -58,7 +57,7 @@ class Detector:
         self.training = sorted(map(str, (DATA / 'train').iterdir()))
 
     def pictures(self, case: Case) -> list[Tensor]:
-        """Pictures that it was not trained on, (1, 3, H, W) of the case."""
+        """Pictures it was not trained on, (N, 3, H, W) each, of the case."""
         return self._inputs(case, sorted((DATA / 'val').iterdir())[:COMPARED])
 
     def forms(
@@ -70,8 +69,6 @@ class Detector:
             if form[0] == 'torch'
             else self._exported(case, form)
             for form in forms
-            # Compiling takes minutes, to show at one size that it is slow.
-            if form != PT2E or (case.shape == CLASSES and find_spec('torchao'))
         }
 
     def metrics(self, form: Form) -> dict[str, float]:
@@ -101,7 +98,10 @@ class Detector:
             return runner.test()
 
     def _inputs(self, case: Case, paths: Sequence[Any]) -> list[Tensor]:
-        return pictures_of(self._load(case), list(map(str, paths)), case.shape)
+        found = pictures_of(
+            self._load(case), list(map(str, paths)), case.shape
+        )
+        return list(torch.cat(found).split(case.batch))
 
     def _load(self, case: Case) -> Any:
         config = self._config(case)

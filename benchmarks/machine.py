@@ -35,6 +35,7 @@ def commit() -> str:
         # Results are written by the measurement itself.
         results = (
             ':!benchmarks/results',
+            ':!benchmarks/int8_data',
             ':!benchmarks/learning/results.csv',
             ':!benchmarks/learning/logs',
             ':!configs/runs.csv',

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from benchmarks import int8
 from benchmarks.int8_forms import FORMS, PT2E
+from benchmarks.table import write_csv
 from tools.csv_rows import read_columns
 
 
@@ -15,6 +18,13 @@ def test_the_section_is_of_the_tables() -> None:
     rows = read_columns(int8.HERE / 'metrics.csv', int8.METRICS)
     found = {(row['runtime'], row['precision']) for row in rows}
     assert found == set(FORMS) - {PT2E}
+
+
+def test_rows_of_other_inputs_stay(tmp_path: Path) -> None:
+    path, columns = tmp_path / 'a.csv', ('shape', 'ms')
+    write_csv(path, columns, [('224x224', 1), ('32x32', 2), ('32x32', 3)])
+    rows = int8.merged(path, columns, [('256x192', 4), ('32x32', 5)])
+    assert rows == [('224x224', '1'), ('256x192', 4), ('32x32', 5)]
 
 
 def test_errors_are_relative() -> None:

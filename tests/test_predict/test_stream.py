@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -112,6 +113,19 @@ def test_a_failure_is_of_one_input_alone(
     assert results[1].image is None
     with pytest.raises(RuntimeError, match='the network fails'):
         list(predictor.predict(inputs, on_error='raise'))
+
+
+@pytest.mark.parametrize(
+    ('name', 'why'),
+    [('none.jpg', 'no such file or folder'), ('torn.jpg', 'it is no picture')],
+)
+def test_what_the_network_can_not_be_given_is_named(
+    predictor: Predictor, tmp_path: Path, name: str, why: str
+) -> None:
+    (tmp_path / 'torn.jpg').write_bytes(b'no picture')
+    path = tmp_path / name
+    with pytest.raises(ValueError, match=f'^{re.escape(str(path))}: .*{why}'):
+        list(predictor.network_inputs(path))
 
 
 def test_a_video_of_2000_frames(predictor: Predictor, tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ class Predictor:
             padded. Recognizers of images take clips (1, T, C, H, W).
 
         Raises:
-            Exception: The first input that can't be read raises its error.
+            ValueError: An input can't be read; the message names it.
         """
         clips = self.task == 'action'
         sources = find_sources(inputs, clips=clips)
@@ -194,7 +194,9 @@ class Predictor:
         )
         for item in items:
             if item.failure:
-                raise item.failure
+                raise ValueError(
+                    f'{item.path or item.name}: {item.failure}'
+                ) from item.failure
             if self.task == 'pose':
                 item = replace(item, boxes=boxes_as_told('whole')(item))
             for data in self._model.prepare(item)[1]:
