@@ -153,6 +153,6 @@ def save(path: Path, state: dict[str, Tensor], wrapper: str = 'model') -> str:
     return str(path)
 
 
-def small_state(tmp_path: Path, **changes: Any) -> str:
+def small_file(tmp_path: Path, **changes: Any) -> str:
     """An image classifier's file under the official name."""
     return save(tmp_path / SMALL, {**filled('cls_small'), **changes})

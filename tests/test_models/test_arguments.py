@@ -111,6 +111,8 @@ def test_an_argument_that_breaks_a_rule(
         (UniFormer, {'in_channels': 3.0}, 'in_channels must be an int'),
         (UniFormer, {'norm_eval': 'no'}, 'norm_eval must be True or False'),
         (UniFormer, {'split': 'yes'}, 'split must be True or False'),
+        (UniFormerLight, {'stem': 'conv'}, r"takes no \['stem'\]: these"),
+        (UniFormerLight, {'attention': 'global'}, 'arguments of UniFormer$'),
         (UniFormerClassifier, {'num_classes': '1'}, "got '1'"),
         (UniFormerClassifier, {'out_norm': None}, 'are set by the class'),
         (UniFormerClassifier, {'depth': 3}, "argument 'depth'"),

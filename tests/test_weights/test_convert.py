@@ -34,8 +34,9 @@ from uniformer_mm import (
     UniFormerClassifier,
     UniFormerLight,
 )
-from uniformer_mm.weights.convert import RULES, TASKS, convert
+from uniformer_mm.weights.convert import TASKS, convert
 from uniformer_mm.weights.report import Report
+from uniformer_mm.weights.rules import RULES
 
 every_host = pytest.mark.parametrize('model', HOSTS)
 

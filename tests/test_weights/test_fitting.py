@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from tests.support.models import build
-from tests.support.official_weights import SMALL, filled, save, small_state
+from tests.support.official_weights import SMALL, filled, save, small_file
 from uniformer_mm import UniFormer
 from uniformer_mm.weights.files import write_weights
 from uniformer_mm.weights.load import load_backbone
@@ -38,7 +38,7 @@ def test_another_backbone(
     model = UniFormer(**{'arch': 'small', **backbone})
     before = {k: v.clone() for k, v in model.state_dict().items()}
     with pytest.raises(ValueError, match=message):
-        load_backbone(model, small_state(tmp_path))
+        load_backbone(model, small_file(tmp_path))
     for key, value in model.state_dict().items():
         assert torch.equal(value, before[key]), key
 
@@ -92,7 +92,7 @@ def test_an_unknown_file_warns_of_head_dim(
 def test_a_stated_head_dim_against_the_catalogue(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match='contradicts the catalogue'):
         load_backbone(
-            UniFormer('small', head_dim=32), small_state(tmp_path), head_dim=32
+            UniFormer('small', head_dim=32), small_file(tmp_path), head_dim=32
         )
 
 

@@ -17,7 +17,7 @@ from tests.support.official_weights import (
     as_recognizer,
     filled,
     save,
-    small_state,
+    small_file,
     whole,
 )
 from uniformer_mm import UniFormer, UniFormerClassifier, UniFormerLight
@@ -83,7 +83,7 @@ def test_whole_models_give_the_golden_outputs(
 
 def test_the_batch_norm_never_becomes_norm4(tmp_path: Path) -> None:
     backbone = UniFormer('small')
-    load_backbone(backbone, small_state(tmp_path))
+    load_backbone(backbone, small_file(tmp_path))
     for i in range(1, 5):
         norm = getattr(backbone, f'norm{i}')
         assert (norm.weight == 1).all()
@@ -92,7 +92,7 @@ def test_the_batch_norm_never_becomes_norm4(tmp_path: Path) -> None:
 
 def test_output_norms_start_anew(tmp_path: Path) -> None:
     backbone = UniFormer('small', out_indices=(0, 2))
-    report = load_backbone(backbone, small_state(tmp_path))
+    report = load_backbone(backbone, small_file(tmp_path))
     assert (backbone.norm3.weight == 1).all()
     assert not hasattr(backbone, 'blocks4')
     unbuilt = {k for k, rule in report.dropped.items() if 'stage' in rule}
@@ -107,7 +107,7 @@ def test_output_norms_start_anew(tmp_path: Path) -> None:
 
 
 def test_image_weights_go_into_videos(tmp_path: Path) -> None:
-    path = small_state(tmp_path)
+    path = small_file(tmp_path)
     mean = UniFormer('small', ndim=3, out_indices=(3,), out_norm='BN')
     report = load_backbone(mean, path)
     state = filled('cls_small')
@@ -126,7 +126,7 @@ def test_image_weights_go_into_videos(tmp_path: Path) -> None:
 
 def test_split_models_start_from_image_weights(tmp_path: Path) -> None:
     split = UniFormer('small', ndim=3, split=True, out_indices=(3,))
-    load_backbone(split, small_state(tmp_path))
+    load_backbone(split, small_file(tmp_path))
     assert not split.blocks3[0].t_attn.qkv.weight.any()
     assert torch.equal(
         split.blocks3[0].attn.qkv.weight,
@@ -141,7 +141,7 @@ def test_as_init_cfg(tmp_path: Path) -> None:
             'arch': 'small',
             'init_cfg': {
                 'type': 'uniformer_mm.UniFormerPretrained',
-                'checkpoint': small_state(tmp_path),
+                'checkpoint': small_file(tmp_path),
             },
         }
     )
@@ -158,7 +158,7 @@ def test_by_name_from_the_offline_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv('UNIFORMER_MM_WEIGHTS', str(tmp_path))
-    small_state(tmp_path)
+    small_file(tmp_path)
     backbone = UniFormer('small')
     load_backbone(backbone, 'uniformer-small_in1k')
     assert torch.equal(
@@ -170,7 +170,7 @@ def test_by_name_from_the_offline_folder(
 def test_one_line_of_account(
     tmp_path: Path, log: pytest.LogCaptureFixture
 ) -> None:
-    load_backbone(UniFormer('small'), small_state(tmp_path))
+    load_backbone(UniFormer('small'), small_file(tmp_path))
     (line,) = log.messages
     assert line.startswith(f'{SMALL} (model) into UniFormer: ')
     loaded = len(UniFormer('small').state_dict()) - 8
@@ -250,7 +250,7 @@ def test_image_weights_for_patches_that_overlap_in_time(
 ) -> None:
     options = {'ndim': 3, 'split': True, 'temporal_stride_std': True}
     model = UniFormer('small', **options)
-    load_backbone(model, small_state(tmp_path))
+    load_backbone(model, small_file(tmp_path))
     assert model.patch_embed2.proj.weight.shape[2] == 3
     path = save(tmp_path / 'b.pth', filled('video_small_split_std'))
     with pytest.raises(ValueError, match='temporal_stride_std is True in the'):
@@ -274,7 +274,7 @@ def test_no_weight_file(tmp_path: Path, content: bytes, message: str) -> None:
 def test_bad_arguments(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match='is a folder'):
         load_backbone(UniFormer('small'), tmp_path)
-    path = small_state(tmp_path)
+    path = small_file(tmp_path)
     with pytest.raises(TypeError, match='UniFormerLight, got Linear'):
         load_backbone(nn.Linear(1, 1), path)
     with pytest.raises(ValueError, match="unknown inflation 'meen'; choose"):
@@ -287,7 +287,7 @@ def test_bad_arguments(tmp_path: Path) -> None:
 
 def test_a_found_file_is_read_once(tmp_path: Path) -> None:
     path = tmp_path / SMALL
-    found = find_weights(small_state(tmp_path))
+    found = find_weights(small_file(tmp_path))
     assert found.identity.archs == ('small',)
     assert found.head_dim == 64
     path.unlink()
@@ -304,7 +304,7 @@ def test_a_found_file_is_read_once(tmp_path: Path) -> None:
 def test_loading_comes_last_in_a_list(tmp_path: Path) -> None:
     loads = {
         'type': 'uniformer_mm.UniFormerPretrained',
-        'checkpoint': small_state(tmp_path),
+        'checkpoint': small_file(tmp_path),
     }
     fills = {'type': 'Constant', 'layer': 'Linear', 'val': 0.5}
     model = UniFormer('small', init_cfg=[loads, fills])

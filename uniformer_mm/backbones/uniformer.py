@@ -65,15 +65,16 @@ class _Configured(_Pretrained):
 @MMENGINE_MODELS.register_module()
 @MODELS.register_module()
 class UniFormer(_Configured, models.UniFormer, BaseModule):
-    """UniFormer for configs: ``models.UniFormer`` and ``init_cfg``.
+    """``uniformer_mm.models.UniFormer`` with ``init_cfg``, for configs.
+
+    That class says what goes in, what comes out, and all arguments.
 
     Args:
-        arch (str | ArchSpec | Mapping): See the plain model. Defaults to
-            'small'.
+        arch (str | ArchSpec | Mapping): The variant. Defaults to 'small'.
         init_cfg (dict | list[dict] | None): MMEngine initialisation. Defaults
             to None: truncated normal of std 0.02 for linear layers, as in the
             paper; torch's own for the others.
-        **arguments (Any): All others of the plain model.
+        **arguments (Any): Any other of the plain class.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -89,23 +90,23 @@ class UniFormer(_Configured, models.UniFormer, BaseModule):
 @MMENGINE_MODELS.register_module()
 @MODELS.register_module()
 class UniFormerLight(_Configured, models.UniFormerLight, BaseModule):
-    """The light UniFormer: ``models.UniFormerLight`` and ``init_cfg``.
+    """``uniformer_mm.models.UniFormerLight`` with ``init_cfg``, for configs.
 
-    Takes the arguments of the plain model, and ``init_cfg`` as ``UniFormer``.
+    Takes the arguments of that class, and ``init_cfg`` as ``UniFormer``.
     """
 
 
 @MODELS.register_module()
 class UniFormerClassifier(_Pretrained, models.UniFormerClassifier, BaseModule):
-    """With the heads of pre-training: ``models.UniFormerClassifier``.
+    """``uniformer_mm.models.UniFormerClassifier`` with ``init_cfg``.
 
     Args:
-        *args (Any): Those of the plain model.
+        *args (Any): Those of the plain class.
         init_cfg (dict | list[dict] | None): MMEngine initialisation of the
             heads and linear layers. Defaults to None: as in ``UniFormer``.
         backbone_init_cfg (dict | list[dict] | None): That of the backbone,
             such as weights to load. Defaults to None.
-        **arguments (Any): Those of the plain model.
+        **arguments (Any): Those of the plain class.
     """
 
     backbone_types = (UniFormer, UniFormerLight)

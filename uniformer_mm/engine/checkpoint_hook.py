@@ -161,7 +161,7 @@ class WritesWhole:
             OSError: It can't be written; what was there is as before.
         """
         path = Path(out_dir, filename)
-        part = path.with_name(f'.{filename}.part')
+        part = Path(out_dir, f'.{filename}.part')
         try:
             self.runner.save_checkpoint(out_dir, part.name, *args, **kwargs)
             barrier()  # until all have written their part of it

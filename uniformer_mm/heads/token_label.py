@@ -157,7 +157,7 @@ def dense_targets(
     full = scores.new_zeros(count, num_classes, height, width)
     full.scatter_(1, classes, scores)
     scale = boxes.new_tensor([width, height, width, height])
-    # roi_align has its pixels' centres half a pixel further than we.
+    # roi_align counts from the centre of the first pixel, boxes from its edge.
     rois = list((boxes * scale - 0.5)[:, None].unbind())
     image = roi_align(full, rois, (1, 1)).flatten(1).softmax(1)
     tokens = roi_align(full, rois, size).softmax(1)

@@ -1,4 +1,4 @@
-"""What both backbone classes share: stages, outputs, freezing, checkpoints."""
+"""What both backbone classes share: stages, outputs, freezing, recomputing."""
 
 from __future__ import annotations
 
@@ -49,6 +49,10 @@ class Backbone(TwoForms):
     A subclass chooses the blocks of stages 3 and 4
     (``attention_block_type``) and may run them in its own way
     (``run_stage``). For the arguments see ``UniFormer``.
+
+    Attributes:
+        light (bool): Whether it is the light kind, with a class token.
+        split (bool): Whether videos attend over time and space apart.
     """
 
     light = False

@@ -29,6 +29,11 @@ HYBRID_PERIOD = 4  # every fourth block of stage 3 stays global
 class UniFormer(Backbone):
     """UniFormer: convolution in stages 1-2, self-attention in stages 3-4.
 
+    From images (N, C, H, W), or with ``ndim=3`` videos (N, C, T, H, W), to
+    feature maps of strides 4, 8, 16 and 32, one per stage; ``forward`` has
+    their shapes. The published weights of the paper (arXiv 2201.09450) fit
+    without a change of names.
+
     Args:
         arch (str | ArchSpec | Mapping): 'small', 'small_plus' (convolutional
             stem), 'base', 'base_ls' (layer scale in stages 3-4), 'large'
@@ -88,8 +93,11 @@ class UniFormer(Backbone):
             float16. Takes more time and memory. Defaults to False.
 
     Attributes:
+        spec (ArchSpec): The variant, with what was overridden.
+        attention (str): How stage 3 attends now.
         out_channels (tuple[int]): Channels of each output.
         out_strides (tuple[int]): Input pixels per output pixel.
+        deployed (bool): Whether this is the form for inference alone.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -99,6 +107,9 @@ class UniFormer(Backbone):
         >>> model = UniFormer('small', attention='hybrid')
         >>> [tuple(y.shape) for y in model(torch.rand(1, 3, 64, 96))]
         [(1, 64, 16, 24), (1, 128, 8, 12), (1, 320, 4, 6), (1, 512, 2, 3)]
+        >>> video = UniFormer('small', ndim=3, out_indices=(3,))
+        >>> [tuple(y.shape) for y in video(torch.rand(1, 3, 8, 64, 96))]
+        [(1, 512, 4, 2, 3)]
     """
 
     def __init__(

@@ -32,6 +32,10 @@ from uniformer_mm.models.specs import ArchSpec
 
 __all__ = ['LightState', 'UniFormerLight']
 
+OF_UNIFORMER = {
+    *('attention', 'window_size', 'split', 'stem', 'temporal_stride_std'),
+}
+
 
 class LightState(NamedTuple):
     """What the attention blocks of a light model pass along.
@@ -49,6 +53,13 @@ class LightState(NamedTuple):
 class UniFormerLight(Backbone):
     """UniFormer-XXS and -XS, for images and videos.
 
+    As ``UniFormer``, but from the second block of stage 3 on half of the
+    tokens attends: those that the class token attends to most.
+
+    Takes the arguments of ``UniFormer`` but for ``attention``,
+    ``window_size``, ``split``, ``stem`` and ``temporal_stride_std``, and has
+    its attributes and errors.
+
     Args:
         arch (str | ArchSpec | Mapping): 'xxs', 'xs', an ``ArchSpec`` with
             ``light=True`` or a mapping of its fields. Defaults to 'xxs'.
@@ -57,8 +68,10 @@ class UniFormerLight(Backbone):
             ``ClassTokenNeck``). Needs stage 4 among ``out_indices``. Defaults
             to False.
 
-    The other arguments, the attributes and the errors are those of
-    ``UniFormer``. It has no attention modes, and videos no split attention.
+    Examples:
+        >>> model = UniFormerLight('xxs')
+        >>> [tuple(y.shape) for y in model(torch.rand(1, 3, 64, 96))]
+        [(1, 56, 16, 24), (1, 112, 8, 12), (1, 224, 4, 6), (1, 448, 2, 3)]
     """
 
     light = True
@@ -71,9 +84,12 @@ class UniFormerLight(Backbone):
         **backbone: Any,
     ) -> None:
         check_bool('out_cls_token', out_cls_token)
-        unknown = sorted({'stem', 'temporal_stride_std'} & set(backbone))
+        unknown = sorted(OF_UNIFORMER & set(backbone))
         if unknown:
-            raise TypeError(f'UniFormerLight takes no {unknown}')
+            raise TypeError(
+                f'UniFormerLight takes no {unknown}: these are arguments of '
+                'UniFormer'
+            )
         super().__init__(arch, **backbone)
         if self.spec.stem == 'conv':
             raise ValueError(

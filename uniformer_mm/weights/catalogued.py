@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from uniformer_mm.weights.files import file_sha256
+from uniformer_mm.weights.files import WeightFile, file_sha256
 from uniformer_mm.weights.identity import Identity
 from uniformer_mm.weights.messages import tell
 from uniformer_mm.weights.zoo import ZOO, ZooEntry, find_entry
 
-__all__ = ['contradictions', 'entry_of', 'head_dim_hint']
+__all__ = ['contradictions', 'entry_of', 'head_dim_hint', 'known_head_dim']
 
 
 def entry_of(name: str, path: Path) -> ZooEntry | None:
@@ -43,6 +43,17 @@ def contradictions(entry: ZooEntry, identity: Identity) -> str:
         for name, (got, told) in found.items()
         if told != got and not (name == 'arch' and told in identity.archs)
     )
+
+
+def known_head_dim(file: WeightFile, entry: ZooEntry | None) -> int | None:
+    """Return the channels per head it was trained with, None if unknown.
+
+    The catalogue knows, or the file: ``uniformer-mm convert`` writes it.
+    """
+    if entry:
+        return entry.head_dim
+    head_dim = file.meta.get('head_dim')
+    return head_dim if type(head_dim) is int else None
 
 
 def head_dim_hint(identity: Identity) -> str:

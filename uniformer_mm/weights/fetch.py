@@ -19,16 +19,15 @@ import difflib
 import filecmp
 import hashlib
 import os
-import re
 import secrets
 import shutil
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
-from urllib.request import url2pathname
+from urllib.parse import quote
 
 import torch
 
+from uniformer_mm.weights.address import name_of, path_of, scheme_of
 from uniformer_mm.weights.http import transfer
 from uniformer_mm.weights.hub import SCHEME, WEIGHTS_NAME, fetch_from_hub
 from uniformer_mm.weights.verify import find_damage, find_difference
@@ -81,9 +80,9 @@ def fetch(
             )
         path = fetch_from_hub(source, offline=bool(setting), force=force)
         return _place(path, folder, force)
-    scheme = _scheme(source)
+    scheme = scheme_of(source)
     if scheme in ('', 'file'):
-        path = _path_of(source)
+        path = path_of(source)
         if (path / WEIGHTS_NAME).is_file():
             path = path / WEIGHTS_NAME
         if path.is_file():
@@ -92,7 +91,7 @@ def fetch(
             raise FileNotFoundError(_unknown(source))
     entry = find_entry(source)
     catalogued = entry is not None and source in (entry.name, entry.url)
-    name = _name_of(source) if scheme else ZOO[source].local_name
+    name = name_of(source) if scheme else ZOO[source].local_name
     find_fault = partial(find_damage, entry=entry)
 
     setting, mirror = _setting()
@@ -164,46 +163,11 @@ def _cache_of(source: str, entry: ZooEntry | None) -> Path:
 def _setting() -> tuple[str, str]:
     """Return ``UNIFORMER_MM_WEIGHTS``, and once more if it is a mirror."""
     setting = os.environ.get(WEIGHTS_VARIABLE, '')
-    return setting, setting if _scheme(setting) in ('http', 'https') else ''
-
-
-def _scheme(source: str) -> str:
-    """Return the scheme of a URL, '' for names and paths.
-
-    Raises:
-        ValueError: A scheme that is not supported.
-    """
-    scheme, mark, _ = source.partition('://')
-    if not mark:
-        return ''
-    if scheme.lower() not in ('http', 'https', 'file'):
-        raise ValueError(
-            f'a URL must start with http, https or file, got {source!r}'
-        )
-    return scheme.lower()
-
-
-def _path_of(source: str) -> Path:
-    """Return the path that a path or a ``file://`` URL means."""
-    if _scheme(source):
-        return Path(url2pathname(urlsplit(source).path))
-    return Path(source)
-
-
-def _name_of(url: str) -> str:
-    """Return the file name that a URL ends in.
-
-    Raises:
-        ValueError: It is none, or no plain one: this becomes a path here.
-    """
-    name = unquote(urlsplit(url).path).rpartition('/')[-1]
-    if not re.fullmatch(r'\w[\w.+ -]*', name):
-        raise ValueError(f'a URL must end in a file name, got {url!r}')
-    return name
+    return setting, setting if scheme_of(setting) in ('http', 'https') else ''
 
 
 def _offline_folder(setting: str) -> Path:
-    path = _path_of(setting).expanduser()
+    path = path_of(setting).expanduser()
     if not path.is_dir():
         raise NotADirectoryError(
             f'{WEIGHTS_VARIABLE} must be a folder or start with http:// or '

@@ -21,6 +21,7 @@ __all__ = [
     'check_head_dim',
     'check_settings',
     'check_tensors',
+    'differences',
 ]
 
 
@@ -123,14 +124,7 @@ def check_tensors(
     state: Mapping[str, Tensor], own: Mapping[str, Tensor], path: Path
 ) -> None:
     """Raise unless ``state`` has the tensors of ``own``, which hold them."""
-    theirs = {key: tuple(value.shape) for key, value in state.items()}
-    ours = {key: tuple(value.shape) for key, value in own.items()}
-    wrong = [
-        f'{key} is {theirs.get(key, "missing")} in the file and '
-        f'{ours.get(key, "missing")} in the backbone'
-        for key in {**ours, **theirs}
-        if theirs.get(key) != ours.get(key)
-    ]
+    wrong = differences(state, own, 'backbone')
     if wrong:
         raise ValueError(f'{path.name} does not fit: {listed(wrong)}')
     if any(value.is_meta for value in own.values()):
@@ -148,3 +142,23 @@ def check_tensors(
             f'{path.name} holds {listed(wrong)}, which the backbone can '
             'not hold; load into a float32 backbone'
         )
+
+
+def differences(
+    state: Mapping[str, Tensor], own: Mapping[str, Tensor], what: str
+) -> list[str]:
+    """Say which keys and shapes of a file and of a model differ.
+
+    Args:
+        state: Of the file.
+        own: Of the model.
+        what: To call the model, such as 'backbone'.
+    """
+    theirs = {key: tuple(value.shape) for key, value in state.items()}
+    ours = {key: tuple(value.shape) for key, value in own.items()}
+    return [
+        f'{key} is {theirs.get(key, "missing")} in the file and '
+        f'{ours.get(key, "missing")} in the {what}'
+        for key in {**ours, **theirs}
+        if theirs.get(key) != ours.get(key)
+    ]

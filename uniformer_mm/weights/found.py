@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from uniformer_mm.models import ARCHS, ArchSpec
-from uniformer_mm.weights.catalogued import contradictions, entry_of
+from uniformer_mm.weights.catalogued import (
+    contradictions,
+    entry_of,
+    known_head_dim,
+)
 from uniformer_mm.weights.fetch import fetch
 from uniformer_mm.weights.files import WeightFile, read_weights
 from uniformer_mm.weights.hub import WEIGHTS_NAME
@@ -35,14 +39,8 @@ class Found:
 
     @property
     def head_dim(self) -> int | None:
-        """Channels per head it was trained with, if that is known.
-
-        By the catalogue or by the file: ``uniformer-mm convert`` writes it.
-        """
-        if self.entry:
-            return self.entry.head_dim
-        head_dim = self.file.meta.get('head_dim')
-        return head_dim if type(head_dim) is int else None
+        """Channels per head it was trained with, if that is known."""
+        return known_head_dim(self.file, self.entry)
 
     def architecture(self, head_dim: int | None = None) -> dict[str, Any]:
         """Return ``arch`` and the like, as a backbone takes them.

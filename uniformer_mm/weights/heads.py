@@ -8,6 +8,7 @@ from mmengine.logging import print_log
 
 from uniformer_mm.registry import WEIGHT_INITIALIZERS
 from uniformer_mm.weights.convert import convert
+from uniformer_mm.weights.fitting import differences
 from uniformer_mm.weights.found import find_weights
 from uniformer_mm.weights.reading import listed
 
@@ -58,21 +59,16 @@ class ClsHeadPretrained:
             if key.startswith(PREFIX)
         }
         ours = module.state_dict()
-        wrong = [
-            f'{key} is '
-            f'{tuple(theirs[key].shape) if key in theirs else "missing"} in '
-            f'the file and {tuple(value.shape)} in the head'
-            for key, value in ours.items()
-            if key not in theirs or theirs[key].shape != value.shape
-        ]
+        spare = [key for key in theirs if key not in ours]
+        state = {key: theirs[key] for key in ours if key in theirs}
+        wrong = differences(state, ours, 'head')
         if wrong:
             raise ValueError(
                 f'the head of {name} ({found.identity.num_classes} classes) '
                 f'does not fit: {listed(wrong)}; for other classes leave '
                 'ClsHeadPretrained out, and the head starts anew'
             )
-        spare = [key for key in theirs if key not in ours]
-        module.load_state_dict({key: theirs[key] for key in ours})
+        module.load_state_dict(state)
         print_log(
             f'{name} into {type(module).__name__}: {len(ours)} loaded, '
             f'left out: {listed(spare) or "-"}',

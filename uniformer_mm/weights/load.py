@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any
 
-from uniformer_mm.weights.convert import convert, rules_for
+from uniformer_mm.weights.convert import convert
 from uniformer_mm.weights.fitting import (
     check_form,
     check_head_dim,
@@ -16,6 +16,7 @@ from uniformer_mm.weights.fitting import (
 from uniformer_mm.weights.found import Found, find_weights
 from uniformer_mm.weights.messages import tell
 from uniformer_mm.weights.report import Report
+from uniformer_mm.weights.rules import rules_for
 from uniformer_mm.weights.steps import (
     INFLATIONS,
     STEM_CHANNELS,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ['Storage', 'StorageError', 'Storages', 'check_is']
+__all__ = ['DTYPES', 'Storage', 'StorageError', 'Storages', 'check_is']
 
 DTYPES: Mapping[str, torch.dtype] = {
     'DoubleStorage': torch.float64,

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from uniformer_mm.deployed import deploy
 from uniformer_mm.models.form import MARK
-from uniformer_mm.weights.catalogued import entry_of
+from uniformer_mm.weights.catalogued import entry_of, known_head_dim
 from uniformer_mm.weights.convert import convert
 from uniformer_mm.weights.fetch import fetch
 from uniformer_mm.weights.files import WeightFile, read_weights
+from uniformer_mm.weights.fitting import differences
 from uniformer_mm.weights.messages import tell
 from uniformer_mm.weights.reading import listed
 from uniformer_mm.weights.zoo import ZooEntry
@@ -40,10 +41,7 @@ class ModelFile:
     @property
     def head_dim(self) -> int | None:
         """Channels per head it was trained with, if that is known."""
-        if self.entry:
-            return self.entry.head_dim
-        head_dim = self.file.meta.get('head_dim')
-        return head_dim if type(head_dim) is int else None
+        return known_head_dim(self.file, self.entry)
 
 
 def find_model(
@@ -97,7 +95,7 @@ def load_model(model: nn.Module, found: ModelFile, task: str) -> None:
     }
     if set(state) != set(own):
         state = _converted(found, task, own)
-    wrong = _differences(state, own)
+    wrong = differences(state, own, 'model')
     if wrong:
         raise ValueError(
             f'{name} does not fit the model of the config: {listed(wrong)}; '
@@ -136,19 +134,6 @@ def _converted(
             logging.WARNING,
         )
     return state
-
-
-def _differences(
-    state: Mapping[str, Tensor], own: Mapping[str, Tensor]
-) -> list[str]:
-    theirs = {key: tuple(value.shape) for key, value in state.items()}
-    ours = {key: tuple(value.shape) for key, value in own.items()}
-    return [
-        f'{key} is {theirs.get(key, "missing")} in the file and '
-        f'{ours.get(key, "missing")} in the model'
-        for key in {**ours, **theirs}
-        if theirs.get(key) != ours.get(key)
-    ]
 
 
 def _check_head_dim(found: ModelFile, model: Any) -> None:

@@ -75,7 +75,7 @@ class ZooEntry:
     Attributes:
         name: Our name, by the grammar of this module.
         file_name: As published; '' if it is not stated.
-        arch: A key of ``uniformer_mm.backbones.ARCHS``.
+        arch: A key of ``uniformer_mm.models.ARCHS``.
         head_dim: Channels per attention head. Nothing in the file shows it,
             and weights under another value load and are wrong.
         ndim: 2 for images, 3 for videos.
