@@ -26,6 +26,11 @@ def _missing(path: Path) -> None:
     path.unlink()
 
 
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 def _other_size(path: Path) -> None:
     read = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     _write(path, cv2.resize(read, (48, 40), interpolation=cv2.INTER_NEAREST))
@@ -53,6 +58,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     'cut': _cut,
     'text': _text,
     'missing': _missing,
+    'folder': _folder,
     'other size': _other_size,
     'colours': _colours,
     'high': _high,

@@ -95,6 +95,7 @@ CLASSED = 'classes/train/circle/000000.jpg'
         ('mmdet', PICTURE, DAMAGE['empty'], 'is empty (0 bytes)'),
         ('mmdet', PICTURE, DAMAGE['cut'], 'the picture is damaged'),
         ('mmdet', PICTURE, DAMAGE['missing'], 'a picture is not in'),
+        ('mmdet', PICTURE, DAMAGE['folder'], '000001.jpg is no file'),
         ('mmdet', PICTURE, DAMAGE['other size'], 'is 48 x 40 pixels'),
         ('mmdet', PICTURE, turned, 'its EXIF orientation is 3'),
         ('mmdet', BOXES, no_area, 'an annotation has no area'),

@@ -100,6 +100,25 @@ RLE = {'size': [32, 32], 'counts': 'abc'}
             '4',
             'another size than its picture',
         ),
+        (
+            put(ANN, 'segmentation', {'size': [32, 32], 'counts': [9, 9, 9]}),
+            'error',
+            '4',
+            'are 27 pixels in all, and its size [32, 32] has 1024',
+        ),
+        (
+            put(ANN, 'segmentation', {'size': [32, 32], 'counts': [1, -1]}),
+            'error',
+            '4',
+            'counts that are no whole numbers',
+        ),
+        (
+            put(ANN, 'segmentation', [[40, 4, 50, 4, 50, 9]]),
+            'error',
+            '4',
+            'lie outside its picture',
+        ),
+        (put(ANN, 'iscrowd', '0'), 'error', '4', 'must be 0 or 1'),
         # Boxes.
         (put(ANN, 'bbox', ...), 'error', 'annotation 4', 'must be 4 numbers'),
         (put(ANN, 'bbox', [1, 2, 3]), 'error', '4', 'must be 4 numbers'),
@@ -211,6 +230,7 @@ def test_a_fault_of_keypoints_is_found(
     [
         ('', 'the file is empty'),
         ('{"images": [1,\n 2', 'line 2, column 3: it is no json'),
+        ('\ufeff{}', 'save it as UTF-8 without the mark'),
         ('{}', 'no list images, annotations, categories'),
         ('[1]', 'no list images, annotations, categories'),
         (
@@ -221,6 +241,12 @@ def test_a_fault_of_keypoints_is_found(
 )
 def test_a_file_that_is_none(content: str, what: str, tmp_path: Path) -> None:
     assert what in '\n'.join(map(str, check(tmp_path, content)))
+
+
+def test_text_that_is_not_utf_8(tmp_path: Path) -> None:
+    path = write_coco(tmp_path / 'a.json', coco())
+    path.write_bytes(path.read_text().encode('utf-16'))
+    assert 'save it as UTF-8' in '\n'.join(map(str, check_coco(path, BOXES)))
 
 
 def test_nothing_is_annotated(tmp_path: Path) -> None:
@@ -251,6 +277,14 @@ def test_pictures_are_looked_for(tmp_path: Path) -> None:
     (finding,) = check(tmp_path, coco(), needs)
     assert finding.places == ('1.jpg',)
     assert "but '1.JPG' is" in finding.what
+
+
+def test_folders_of_names_are_parted_as_here(tmp_path: Path) -> None:
+    content = coco(pictures=1)
+    content['images'][0]['file_name'] = 'train\\0.jpg'
+    needs = CocoNeeds(('cat', 'dog'), folder=str(tmp_path))
+    (finding,) = check(tmp_path, content, needs)
+    assert 'whose folders are parted by /' in finding.what
 
 
 def test_what_was_mended_is_looked_at_again(tmp_path: Path) -> None:

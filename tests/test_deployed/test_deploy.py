@@ -99,6 +99,12 @@ def test_what_is_no_backbone_is_refused() -> None:
         deploy(model)
 
 
+def test_a_graph_is_refused_as_that() -> None:
+    graph = torch.fx.symbolic_trace(build('image').eval())
+    with pytest.raises(ValueError, match='a graph: deploy.. comes before tra'):
+        deploy(nn.Sequential(graph))
+
+
 def test_a_refusal_changes_nothing() -> None:
     good, bad = build('image'), build('light').train()
     state = {key: value.clone() for key, value in good.state_dict().items()}

@@ -70,7 +70,7 @@ WITHOUT_LIGHT = {'depths': (1,) * 4, 'embed_dims': (64,) * 4, 'light': False}
         (UniFormer, {'attn_drop_rate': 2}, 'attn_drop_rate must lie in'),
         (UniFormer, {'head_dim': 48}, 'head_dim must be a divisor of'),
         (UniFormer, {'arch': 'huge'}, "unknown arch 'huge' of UniFormer; c"),
-        (UniFormer, {'arch': 'xxs'}, "unknown arch 'xxs' of UniFormer; cho"),
+        (UniFormer, {'arch': 'xxs'}, r'UniFormer \(UniFormerLight has it\)'),
         (UniFormer, {'ndim': 4}, r'ndim must be 2 \(images\) or 3'),
         (UniFormer, {'split': True}, 'split=True needs ndim=3, got ndim=2'),
         (UniFormer, {'temporal_stride_std': True}, 'std=True needs ndim=3'),

@@ -58,15 +58,19 @@ def read_json(path: Path, found: Collector) -> Any:
         found.error('the file is empty', 'write or fetch it again')
         return None
     try:
-        return json.loads(path.read_bytes())
+        # As hosts read it: ``json.loads`` of bytes would take UTF-16 too.
+        return json.loads(path.read_bytes().decode())
     except json.JSONDecodeError as error:
+        marked = 'BOM' in error.msg
         found.error(
             f'it is no json: {error.msg}',
-            'write or fetch it again',
+            'save it as UTF-8 without the mark that it begins with'
+            if marked
+            else 'write or fetch it again',
             f'line {error.lineno}, column {error.colno}',
         )
     except UnicodeDecodeError:
-        found.error('it is no json: no UTF-8 text', 'write it again')
+        found.error('it is no json: no UTF-8 text', 'save it as UTF-8')
     return None
 
 
@@ -229,7 +233,8 @@ def _check_files(names: Sequence[str], folder: str, found: Collector) -> None:
         like = [n for n in there[head] if n.lower() == tail.lower()]
         found.error(
             f'a picture is not in {folder}'
-            + (f', but {like[0]!r} is' if like else ''),
+            + (f', but {like[0]!r} is' if like else '')
+            + (', whose folders are parted by /' if '\\' in name else ''),
             'set data_prefix, put it there, or take it out of the file',
             name,
         )

@@ -190,6 +190,8 @@ class Annotations:
             return False
         if crowd is None and self.needs.evaluated:
             self.found.error('an annotation has no iscrowd', AGAIN, at)
+        if crowd not in (None, 0, 1):
+            self.found.error('iscrowd must be 0 or 1', AGAIN, at)
         if crowd:
             self.left_out['a crowd'] += 1
         return not crowd

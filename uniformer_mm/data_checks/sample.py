@@ -105,6 +105,10 @@ def picture_fault(path: str, *, thorough: bool = False) -> str:
         return ''
     if not os.path.exists(path):
         return f'{path} is not there'
+    if not os.path.isfile(path):
+        return f'{path} is no file'
+    if not os.access(path, os.R_OK):
+        return f'{path} may not be read by this user'
     size = os.path.getsize(path)
     if not size:
         return f'{path} is empty (0 bytes)'

@@ -79,7 +79,7 @@ def segmentation_fault(mask: Any, width: float, height: float) -> str:
                 'a run-length mask has another size than its picture: '
                 f'{size}, not {[height, width]}'
             )
-        return '' if mask.get('counts') else 'a run-length mask is empty'
+        return _counts_fault(mask.get('counts'), size)
     if not isinstance(mask, list):
         return 'a mask must be a list of polygons or a run-length code'
     for polygon in mask:
@@ -92,7 +92,32 @@ def segmentation_fault(mask: Any, width: float, height: float) -> str:
             )
         if not _are_numbers(polygon):
             return 'a polygon has what are no finite numbers'
+    if all(_is_outside(polygon, width, height) for polygon in mask):
+        return 'all polygons of an object lie outside its picture'
     return ''
+
+
+def _counts_fault(counts: Any, size: Any) -> str:
+    """Numbers that do not fill the mask leave what memory happens to hold."""
+    if not counts:
+        return 'a run-length mask is empty'
+    if not isinstance(counts, list):  # compressed: a step opens it
+        return ''
+    if not all(type(count) is int and count >= 0 for count in counts):
+        return 'a run-length mask has counts that are no whole numbers'
+    if sum(counts) != math.prod(size):
+        return (
+            f'the counts of a run-length mask are {sum(counts)} pixels in '
+            f'all, and its size {size} has {math.prod(size)}'
+        )
+    return ''
+
+
+def _is_outside(polygon: list[float], width: float, height: float) -> bool:
+    xs, ys = polygon[::2], polygon[1::2]
+    return (
+        min(xs) >= width or min(ys) >= height or max(xs) <= 0 or max(ys) <= 0
+    )
 
 
 def keypoints_fault(

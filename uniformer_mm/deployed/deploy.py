@@ -100,9 +100,12 @@ def _plan(model: nn.Module) -> dict[Backbone, Folding]:
         if isinstance(module, Backbone)
     }
     if not backbones:
+        graphs = (torch.fx.GraphModule, torch.jit.ScriptModule)
+        is_graph = any(isinstance(m, graphs) for m in model.modules())
         raise ValueError(
             'model must be or hold a UniFormer or a UniFormerLight, got '
             f'{type(model).__name__} without one'
+            f'{", but a graph: deploy() comes before tracing" * is_graph}'
         )
     for backbone in backbones:
         _check_form(backbone)

@@ -191,9 +191,11 @@ def _spec_of(
     owner = 'UniFormerLight' if light else 'UniFormer'
     if isinstance(arch, str):
         if arch not in names:
+            other = 'UniFormer' if light else 'UniFormerLight'
             raise ValueError(
-                f'unknown arch {arch!r} of {owner}; choose one of {names} or '
-                'pass an ArchSpec'
+                f'unknown arch {arch!r} of {owner}'
+                f'{f" ({other} has it)" * (arch in ARCHS)}; choose one of '
+                f'{names} or pass an ArchSpec'
             )
         return ARCHS[arch]
     if isinstance(arch, Mapping):
