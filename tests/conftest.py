@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.support.golden import GoldenCase
+from uniformer_mm.fast import path
 from uniformer_mm.hosts import HOSTS
 from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
 
@@ -26,6 +27,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for folder, marker in MARKERS.items():
             if folder in item.path.parts:
                 item.add_marker(marker)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _fast_forms_of_small_inputs() -> Iterator[None]:
+    """Tests are small, and are to see what users' inputs go through."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(path, 'LEAST_ELEMENTS', 0)
+        yield
 
 
 @pytest.fixture

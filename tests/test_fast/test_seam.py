@@ -116,6 +116,25 @@ def test_values_get_the_fast_forms() -> None:
     )
 
 
+def test_of_few_elements_rules_are_not_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(path, 'LEAST_ELEMENTS', X[0].numel() + 1)
+    assert not count_of(lambda model: model(X))
+
+
+def test_a_subclass_on_the_way_gets_the_plain_forward() -> None:
+    def run(model: Any) -> None:
+        block = model.blocks1[0]
+        block.pos_embed.register_forward_hook(
+            lambda _layer, _inputs, y: y.as_subclass(Own)
+        )
+        y = block(torch.rand(1, block.conv1.in_channels, 8, 8))
+        assert type(y) is Own
+
+    assert not count_of(run)
+
+
 def test_plain_switches_off_and_on_again() -> None:
     assert fast.is_on()
     with fast.plain():

@@ -116,7 +116,8 @@ def export(
             calibrate int8, the first four are compared too. Defaults to None.
         names (Sequence[str] | None): As in ``load``. Defaults to None.
         tolerance (float | None): The largest error over the largest value
-            that is let pass. Defaults to None: 1e-4, of bf16 0.1, of int8 0.5.
+            that is let pass, of bf16 and int8 their root mean squares.
+            Defaults to None: 1e-4, of bf16 0.1, of int8 0.3.
         ema (bool | None): As in ``load``. Defaults to None.
         progress (bool): Show a bar while downloading. Defaults to True.
 
@@ -192,14 +193,14 @@ def export(
         outputs=network.outputs,
         precision=precision,
     )
-    limits = LIMITS[precision]
+    limit = LIMITS[precision]
     report = Report(
         target.name,
         card.task,
         format,
         precision,
-        limits[0] if tolerance is None else tolerance,
-        limits[1],
+        limit.error if tolerance is None else tolerance,
+        limit.agreement,
     )
     with tempfile.TemporaryDirectory(
         prefix='.uniformer_mm-', dir=target.parent

@@ -96,13 +96,13 @@ def multiplying_pays(layer: Any, tokens: Tensor) -> bool:
     count = tokens.shape[:-1].numel()
     return (
         AVAILABLE
-        and onednn_is_on(tokens)
         and (
             count >= LEAST_TOKENS
             or (
                 count * weight.numel() >= LEAST_PRODUCTS and mkl_lacks_avx512()
             )
         )
+        and onednn_is_on(tokens)
         and weight.is_contiguous()
         # oneDNN is told no strides of a bias.
         and (bias is None or bias.is_contiguous())

@@ -49,6 +49,8 @@ __all__ = [
 ]
 
 SWITCH = 'UNIFORMER_MM_FAST'
+# Of an input; rules take as long as they spare with fewer.
+LEAST_ELEMENTS = 2**12
 Function = TypeVar('Function', bound=Callable[..., Any])
 _on = ContextVar(SWITCH, default=os.environ.get(SWITCH) != '0')
 
@@ -103,16 +105,16 @@ def fast_path(name: str) -> Callable[[Function], Any]:
     def mark(forward: Function) -> Any:
         @functools.wraps(forward)
         def run(module: Any, x: Any, *rest: Any) -> Any:
+            if type(module) is View:
+                module = module.viewed
             if (
                 torch.compiler.is_compiling()
                 or not _on.get()
                 or type(x) is not Tensor
                 or x.is_meta
+                or x.numel() < LEAST_ELEMENTS
+                or not is_plain_run()
             ):
-                return forward(module, x, *rest)
-            if type(module) is View:
-                module = module.viewed
-            if not is_plain_run():
                 return forward(module, x, *rest)
             y = run_form(name, module, x, *rest)
             if y is AS_WRITTEN:
