@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from uniformer_mm.deployed import deploy
     from uniformer_mm.exporting.export import export
+    from uniformer_mm.compiled import compile_options
     from uniformer_mm.hub import push_to_hub, save_pretrained
     from uniformer_mm.predict.loading import load
     from uniformer_mm.pretrained import from_pretrained
@@ -41,6 +42,7 @@ __all__ = [
     'UniFormerClassifier',
     'UniFormerLight',
     '__version__',
+    'compile_options',
     'deploy',
     'export',
     'from_pretrained',
@@ -52,6 +54,7 @@ __all__ = [
 ]
 # What is not loaded with the package -> where it is.
 _LATER = {
+    'compile_options': 'uniformer_mm.compiled',
     'deploy': 'uniformer_mm.deployed',
     'export': 'uniformer_mm.exporting.export',
     'from_pretrained': 'uniformer_mm.pretrained',

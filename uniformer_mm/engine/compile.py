@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from uniformer_mm.checks import check_choice
+from uniformer_mm.compiled import compile_options
 from uniformer_mm.registry import HOOKS
 
 __all__ = ['CompileBackboneHook']
@@ -28,7 +29,8 @@ class CompileBackboneHook(Hook):
 
     Heads and losses, whose shapes follow the boxes of each image, stay as they
     are. The backbone is compiled in place: the names in checkpoints do not
-    change, and checkpoints of either kind load into either.
+    change, and checkpoints of either kind load into either. On a CPU inductor
+    is given ``compile_options()``.
 
     The first batch takes a minute or several. Torch compiles anew for training
     and evaluation and for one image and several, now and then once more (a
@@ -82,7 +84,7 @@ class CompileBackboneHook(Hook):
             from torch._inductor import list_mode_options
 
             # The mode spelled out: torch takes a mode or options, not both.
-            options = list_mode_options(mode)
+            options = {**list_mode_options(mode), **compile_options()}
             if dynamic is not False:
                 # NOTE: torch 2.9 fails in compiling a training step of dynamic
                 # sizes on a CPU, at a convolution's input that is a view:

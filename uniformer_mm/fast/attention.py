@@ -22,7 +22,7 @@ from uniformer_mm.fast.linear import (
 )
 from uniformer_mm.fast.processor import mkl_lacks_avx512
 
-__all__ = ['attend']
+__all__ = ['attend', 'attend_by_head', 'attending_by_head_pays']
 
 # Of float32: keys and values are packed for each head, which pays with many
 # queries alone.
@@ -38,13 +38,20 @@ def attend(attention: Any, q: Tensor, k: Tensor, v: Tensor) -> Any:
         return NotImplemented
     if q.dtype == torch.bfloat16 and not attention.fp32 and onednn_is_on(q):
         return _in_bf16(q, k, v)
-    if q.shape[2] >= LEAST_TOKENS and onednn_is_on(q) and _packing_pays(q):
-        return _by_head(q, k, v)
+    if attending_by_head_pays(q):
+        return attend_by_head(q, k, v)
     return NotImplemented
 
 
-def _packing_pays(q: Tensor) -> bool:
-    return q.dtype == torch.float32 and AVAILABLE and mkl_lacks_avx512()
+def attending_by_head_pays(q: Tensor) -> bool:
+    """Whether ``attend_by_head`` may and should be used."""
+    return (
+        q.shape[2] >= LEAST_TOKENS
+        and q.dtype == torch.float32
+        and onednn_is_on(q)
+        and AVAILABLE
+        and mkl_lacks_avx512()
+    )
 
 
 def _in_bf16(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -69,7 +76,8 @@ def _in_bf16(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return y.view(b, heads, length, dim).transpose(1, 2).flatten(2)
 
 
-def _by_head(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+def attend_by_head(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """3 x (B, heads, L, D) -> (B, L, C)."""
     b, heads, length, dim = q.shape
     y = q.new_empty(b, length, heads, dim)
     q = q * dim**-0.5

@@ -20,7 +20,7 @@ from uniformer_mm.fast.kinds import is_depthwise
 from uniformer_mm.fast.leaves import fast_layer
 from uniformer_mm.fast.linear import onednn_is_on
 
-__all__ = ['depthwise_conv']
+__all__ = ['depthwise_conv', 'gradient_of_input', 'gradient_of_weight']
 
 
 @fast_layer(nn.Conv2d, nn.Conv3d, grad=True)
@@ -76,11 +76,9 @@ class _Depthwise(Function):
         # The forward pass was not cast, wherever the backward pass is called.
         with torch.autocast('cpu', enabled=False):
             if ctx.needs_input_grad[0]:
-                mirrored = weight.flip(tuple(range(2, weight.ndim)))
-                of_x = _convolve(grad, mirrored, None)
+                of_x = gradient_of_input(grad, weight)
             if ctx.needs_input_grad[1]:
-                gradient = _of_images if x.ndim == 4 else _of_clips
-                of_weight = gradient(x, grad, weight)
+                of_weight = gradient_of_weight(x, grad, weight)
             if ctx.needs_input_grad[2]:
                 of_bias = grad.sum((0, *range(2, grad.ndim)))
         return of_x, of_weight, of_bias
@@ -90,6 +88,18 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     conv: Any = F.conv2d if x.ndim == 4 else F.conv3d
     padding = weight.shape[-1] // 2
     return conv(x, weight, bias, padding=padding, groups=weight.shape[0])
+
+
+def gradient_of_input(grad: Tensor, weight: Tensor) -> Tensor:
+    """(N, C, [T,] H, W), (C, 1, [K,] K, K) -> (N, C, [T,] H, W)."""
+    mirrored = weight.flip(tuple(range(2, weight.ndim)))
+    return _convolve(grad, mirrored, None)
+
+
+def gradient_of_weight(x: Tensor, grad: Tensor, weight: Tensor) -> Tensor:
+    """(N, C, [T,] H, W), W at least K // 2 -> (C, 1, [K,] K, K)."""
+    of = _of_images if x.ndim == 4 else _of_clips
+    return of(x, grad, weight)
 
 
 def _of_images(x: Tensor, grad: Tensor, weight: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ __all__ = [
     'multiply_by',
     'multiplying_pays',
     'pack_weight',
+    'product_pays',
     'tokens_of',
 ]
 
@@ -92,8 +93,17 @@ def multiplying_pays(layer: Any, tokens: Tensor) -> bool:
 
     ``layer`` is one that ``multiplies``, untouched.
     """
-    weight, bias = layer.weight, layer.bias
-    count = tokens.shape[:-1].numel()
+    return layer.weight.is_contiguous() and product_pays(
+        tokens, layer.weight, layer.bias
+    )
+
+
+def product_pays(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    """Whether ``multiply_by`` may and should be used for these numbers.
+
+    It takes ``x`` (..., C) and ``weight`` (out, C, 1, ...) as if contiguous.
+    """
+    count = x.shape[:-1].numel()
     return (
         AVAILABLE
         and (
@@ -102,11 +112,10 @@ def multiplying_pays(layer: Any, tokens: Tensor) -> bool:
                 count * weight.numel() >= LEAST_PRODUCTS and mkl_lacks_avx512()
             )
         )
-        and onednn_is_on(tokens)
-        and weight.is_contiguous()
+        and onednn_is_on(x)
         # oneDNN is told no strides of a bias.
         and (bias is None or bias.is_contiguous())
-        and tokens.shape[-1] == weight.shape[1]  # else torch tells why
+        and x.shape[-1] == weight.shape[1]  # else torch tells why
     )
 
 

@@ -1,0 +1,41 @@
+"""Options of ``torch.compile`` with which a CPU multiplies by oneDNN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from uniformer_mm.fast.linear import AVAILABLE
+from uniformer_mm.fast.path import is_on
+from uniformer_mm.fast.processor import mkl_lacks_avx512
+
+__all__ = ['compile_options']
+
+
+def compile_options() -> dict[str, Any]:
+    """Return options for ``torch.compile``, with which it multiplies faster.
+
+    On AMD's processors with AVX-512, in float32: products and convolutions of
+    kernel 1 with their GELUs, MLPs and attention over many tokens go to
+    oneDNN, in training too but for attention. Results are the same up to
+    rounding. Nothing is kept of weights, which may change at any time.
+
+    Returns:
+        dict[str, Any]: For ``options``; empty where torch's own are as fast,
+        where torch is too old to be given any (2.7 and before), and where fast
+        forms are off (``UNIFORMER_MM_FAST=0``, inside ``fast.plain()``).
+
+    Examples:
+        >>> model.backbone.compile(options=uniformer_mm.compile_options())
+    """
+    if not (
+        is_on()
+        and AVAILABLE
+        and mkl_lacks_avx512()
+        and hasattr(torch.Tag, 'needs_exact_strides')
+    ):
+        return {}
+    from uniformer_mm.compiled.graph_pass import ByOneDNN
+
+    return {'post_grad_custom_pre_pass': ByOneDNN()}
