@@ -122,14 +122,15 @@ def is_untouched(module: nn.Module, x: Tensor) -> bool:
     # What its ``compile`` sets computes the same, and is what shall run.
     if is_hooked(module) or '_compiled_call_impl' in vars(module):
         return False
+    dtype, device = x.dtype, x.device
     for held in (module._parameters, module._buffers):
         for tensor in held.values():
             if tensor is None:
                 continue
-            if type(tensor) not in (nn.Parameter, Tensor):
+            if type(tensor) is not nn.Parameter and type(tensor) is not Tensor:
                 return False
-            if tensor.is_floating_point() and tensor.dtype != x.dtype:
+            if tensor.dtype is not dtype and tensor.is_floating_point():
                 return False
-            if tensor.device != x.device or tensor.layout != torch.strided:
+            if tensor.device != device or tensor.layout is not torch.strided:
                 return False
     return True
