@@ -14,12 +14,14 @@ from torch.profiler import ProfilerActivity, profile
 
 from tests.support.small import tensors_of
 from uniformer_mm.fast import forms as registered
-from uniformer_mm.fast import leaves, linear, tiles
+from uniformer_mm.fast import leaves, linear, patches, tiles
 
 
 def make_everything_pay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let fast forms run on small inputs, in several tiles."""
     monkeypatch.setattr(linear, 'LEAST_TOKENS', 1)
+    monkeypatch.setattr(patches, 'LEAST_WEIGHTS', 1)
+    monkeypatch.setattr(patches, 'PATCHES', range(1, 2**20))
     monkeypatch.setattr(tiles, 'TOKENS_PER_THREAD', 61)
 
 

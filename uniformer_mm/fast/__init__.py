@@ -13,6 +13,7 @@ from uniformer_mm.fast import (  # noqa: F401
     light_blocks,
     linear,
     mlp,
+    patches,
     products,
     tiles,
     windows,

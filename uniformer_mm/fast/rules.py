@@ -136,10 +136,10 @@ def is_untouched(module: nn.Module, x: Tensor) -> bool:
         for tensor in held.values():
             if tensor is None:
                 continue
-            if type(tensor) not in (nn.Parameter, Tensor):
+            if type(tensor) is not nn.Parameter and type(tensor) is not Tensor:
                 return False
-            if tensor.dtype != dtype and tensor.is_floating_point():
+            if tensor.dtype is not dtype and tensor.is_floating_point():
                 return False
-            if tensor.device != device or tensor.layout != torch.strided:
+            if tensor.device != device or tensor.layout is not torch.strided:
                 return False
     return True

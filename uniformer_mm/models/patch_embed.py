@@ -56,6 +56,7 @@ class PatchEmbed(nn.Module):
             per_axis(ndim, time_kernel // 2, 0),
         )
 
+    @fast_path('patch_embed')
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, [T,] H, W) -> (N, embed_dim, [T',] H', W')."""
         return channel_norm(self.proj(x), self.norm)
