@@ -118,14 +118,9 @@ ALLOWED = {
     'models.initialization': set(),
     'models.layers': {'fast.path'},
     'models.light_blocks': {'fast.path', 'models'},
-    'models.patch_embed': {'fast.path', 'models.layers'},
     'models.recompute': {'fast.path'},
     'models.specs': {'checks'},
-    'models.stages': {
-        'models.blocks',
-        'models.patch_embed',
-        'models.specs',
-    },
+    'models.stages': {'models.blocks', 'models.layers', 'models.specs'},
     'necks': {'backbones.init_cfg', 'checks', 'necks', 'registry'},
     'own_data': {
         'checks',

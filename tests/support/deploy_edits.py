@@ -25,8 +25,7 @@ from tests.support.edits import (
 from tests.support.lora import Lora
 from uniformer_mm.models.attention import Attention
 from uniformer_mm.models.blocks import Block, ConvBlock
-from uniformer_mm.models.layers import Mlp
-from uniformer_mm.models.patch_embed import ConvEmbed
+from uniformer_mm.models.layers import ConvEmbed, Mlp
 
 OURS = is_a(Block, Mlp, Attention, ConvEmbed)
 WRITTEN = is_a(Block, ConvEmbed)  # by us: folding counts on their forwards

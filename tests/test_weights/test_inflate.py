@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from tests.support.models import build
 from uniformer_mm import UniFormer, UniFormerClassifier, UniFormerLight
-from uniformer_mm.models.layers import depthwise
-from uniformer_mm.models.patch_embed import PatchEmbed
+from uniformer_mm.models.layers import PatchEmbed, depthwise
 from uniformer_mm.weights.convert import convert
 from uniformer_mm.weights.report import Report
 from uniformer_mm.weights.steps import inflate

@@ -35,8 +35,7 @@ from uniformer_mm.fast.path import is_named
 from uniformer_mm.fast.rules import is_hooked
 from uniformer_mm.models.attention import Attention, ScoredAttention
 from uniformer_mm.models.blocks import ConvBlock
-from uniformer_mm.models.layers import Mlp
-from uniformer_mm.models.patch_embed import ConvEmbed
+from uniformer_mm.models.layers import ConvEmbed, Mlp
 
 __all__ = ['Folding']
 

@@ -224,8 +224,10 @@ def wanted_of(embed: Any, x: Any) -> Wanted:
     as it is: not in graphs, nor where hooks, wrappers or adapters stand
     between them.
     """
-    # What scripted modules hold these in has no ``get``.
-    proj = embed._modules['proj'] if 'proj' in embed._modules else None
+    # What scripted modules hold their parts in has no ``get``.
+    if 'proj' not in embed._modules:
+        return Wanted()
+    proj = embed._modules['proj']
     layer = proj[0] if isinstance(proj, nn.Sequential) else proj
     if torch.compiler.is_compiling() or proj is None or layer is None:
         return Wanted()

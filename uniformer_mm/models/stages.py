@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from uniformer_mm.models.blocks import AttentionBlock, ConvBlock
-from uniformer_mm.models.patch_embed import ConvEmbed, PatchEmbed
+from uniformer_mm.models.layers import ConvEmbed, PatchEmbed
 from uniformer_mm.models.specs import ArchSpec
 
 __all__ = ['STRIDES', 'depth_of', 'make_blocks', 'make_embed']
