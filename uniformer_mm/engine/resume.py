@@ -131,7 +131,7 @@ def require_own_optimizer(runner: Any) -> None:
         ValueError: The optimizer has not all of its settings.
     """
     wrapper = getattr(runner, 'optim_wrapper', None)
-    optimizer = getattr(wrapper, 'optimizer', None)
+    optimizer: Any = getattr(wrapper, 'optimizer', None)
     if not type(optimizer).__module__.startswith('torch.optim.'):
         return
     missing = {

@@ -223,7 +223,9 @@ def wanted_of(embed: Any, x: Any) -> Wanted:
     between them.
     """
     # What scripted modules hold these in has no ``get``.
-    proj = embed._modules['proj'] if 'proj' in embed._modules else None
+    if 'proj' not in embed._modules:
+        return Wanted()
+    proj = embed._modules['proj']
     layer = proj[0] if isinstance(proj, nn.Sequential) else proj
     if torch.compiler.is_compiling() or proj is None or layer is None:
         return Wanted()
