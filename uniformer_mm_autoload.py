@@ -67,9 +67,9 @@ class ReplacementFinder:
         """Return the spec of the replacement of ``name``, None for others.
 
         Where ``uniformer_mm`` is gone or may not be read, it warns and returns
-        None, so that Python's own error follows. Raising would be wrong: MMEngine asks
-        whether ``mmcv._ext`` exists each time it builds an optimizer, and
-        programs that never needed us must get the answer "no".
+        None, so that Python's own error follows. Raising would be wrong:
+        MMEngine asks whether ``mmcv._ext`` exists each time it builds an
+        optimizer, and programs that never needed us must get the answer "no".
 
         Raises:
             ImportError: ``uniformer_mm`` is there and cannot be imported;
@@ -82,7 +82,7 @@ class ReplacementFinder:
 
         source, reason = None, ''
         try:
-            if has_package():
+            if package_spec() is not None:
                 source = find_spec(REPLACEMENTS[name])
         except ModuleNotFoundError as error:
             # A part of the package is gone too where it was half removed.
@@ -176,17 +176,17 @@ class _FallbackLoader:
                 raise second from error
 
 
-def has_package() -> bool:
-    """Tell whether Python finds ``uniformer_mm``.
+def package_spec() -> ModuleSpec | None:
+    """Return the spec of ``uniformer_mm``, None where Python finds none.
 
     Raises:
-        OSError: It knows where, and may not look there.
+        OSError: Python knows where it is, and may not look there.
     """
     from importlib.util import find_spec
 
-    package = find_spec('uniformer_mm')
+    spec = find_spec('uniformer_mm')
     # A folder without __init__.py has no origin.
-    return package is not None and package.origin is not None
+    return None if spec is None or spec.origin is None else spec
 
 
 def is_installed() -> bool:

@@ -10,9 +10,9 @@ copy of this module (see setup.py), which is there when the checkout is not.
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec, module_from_spec
+from importlib.util import module_from_spec
 
-from uniformer_mm_autoload import GONE, has_package
+from uniformer_mm_autoload import GONE, package_spec
 
 PACKAGE = 'uniformer_mm'
 
@@ -21,14 +21,14 @@ def main() -> int:
     """Run the command line of this process and return its exit code."""
     if PACKAGE not in sys.modules:
         try:
-            found, reason = has_package(), ''
+            spec, reason = package_spec(), ''
         except OSError as error:
-            found, reason = False, f' ({error})'
-        if not found:
+            spec, reason = None, f' ({error})'
+        if spec is None:
             sys.stderr.write(f'uniformer-mm: {GONE}{reason}\n')
             return 1
         if sys.argv[1:2] == ['doctor']:
-            sys.modules[PACKAGE] = module_from_spec(find_spec(PACKAGE))
+            sys.modules[PACKAGE] = module_from_spec(spec)
     from uniformer_mm.cli.main import main as run
 
     return run()

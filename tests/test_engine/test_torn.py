@@ -135,6 +135,12 @@ TORN: dict[str, Callable[[Path], Any]] = {
     'cut_pointer': lambda folder: (folder / 'last_checkpoint').write_text(
         str(folder / 'epo')
     ),
+    'pointer_to_the_folder': lambda folder: (
+        folder / 'last_checkpoint'
+    ).write_text(f'{folder}/'),
+    'long_pointer': lambda folder: (folder / 'last_checkpoint').write_text(
+        'x' * 5000
+    ),
     'bytes_for_a_pointer': lambda folder: (
         folder / 'last_checkpoint'
     ).write_bytes(b'\0\xff\0'),
@@ -226,6 +232,12 @@ def test_a_named_file_is_taken_or_refused(folder: Path, whole: Any) -> None:
     with pytest.raises(ValueError, match=f'load_from: {second}'):
         train(tiny_config(folder, load_from=str(second)))
     assert equal(weights(resume(folder, load_from=str(first))), whole[1])
+
+
+def test_the_state_of_another_optimizer_is_refused(folder: Path) -> None:
+    sgd = {'optimizer': {'type': 'SGD', 'lr': 0.1}}
+    with pytest.raises(ValueError, match=r"has SGD.* no \[.*'momentum'"):
+        resume(folder, optim_wrapper=sgd)
 
 
 def test_the_seed_is_that_of_the_training(tmp_path: Path) -> None:

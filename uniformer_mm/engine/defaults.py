@@ -6,7 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from uniformer_mm.engine.resume import place_loader, prepare_resume
+from uniformer_mm.engine.resume import (
+    place_loader,
+    prepare_resume,
+    require_own_optimizer,
+)
 from uniformer_mm.engine.seeded_loader import seeded
 
 __all__ = ['Resumes']
@@ -39,8 +43,13 @@ class Resumes:
             return super().build_train_loop(loop)  # type: ignore[misc]
 
     def resume(self, *args: Any, **kwargs: Any) -> None:
-        """See ``Runner.resume``."""
+        """See ``Runner.resume``.
+
+        Raises:
+            ValueError: The checkpoint is of another optimizer.
+        """
         super().resume(*args, **kwargs)  # type: ignore[misc]
+        require_own_optimizer(self)
         place_loader(self.train_loop)
 
     def register_default_hooks(self, hooks: Any = None) -> None:

@@ -26,7 +26,7 @@ from uniformer_mm.engine.checkpoint_files import (
 )
 from uniformer_mm.engine.seeded_loader import SeededLoader
 
-__all__ = ['place_loader', 'prepare_resume']
+__all__ = ['place_loader', 'prepare_resume', 'require_own_optimizer']
 
 REMOTE = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+:')  # a scheme, not a drive
 CHOICES = (
@@ -122,6 +122,32 @@ def place_loader(loop: Any) -> None:
     loader.resume(loop.iter, skip, answer=False)
 
 
+def require_own_optimizer(runner: Any) -> None:
+    """Refuse the state of an optimizer of another class, once it is loaded.
+
+    torch takes it, and fails at the first step for want of its own settings.
+
+    Raises:
+        ValueError: The optimizer has not all of its settings.
+    """
+    wrapper = getattr(runner, 'optim_wrapper', None)
+    optimizer: Any = getattr(wrapper, 'optimizer', None)
+    if not type(optimizer).__module__.startswith('torch.optim.'):
+        return
+    missing = {
+        key
+        for group in optimizer.param_groups
+        for key in optimizer.defaults
+        if key not in group
+    }
+    if missing:
+        raise ValueError(
+            f'cannot resume: the config has {type(optimizer).__name__}, and '
+            'the checkpoint is of a training with another optimizer: it has '
+            f'no {sorted(missing)}\n{CHOICES}.'
+        )
+
+
 def _newest(folder: Path, shapes: Shapes | None, hook: Any) -> Choice:
     """Choose where ``last_checkpoint`` points, or else what is newest."""
     last = folder / LAST
@@ -154,7 +180,7 @@ def _newest(folder: Path, shapes: Shapes | None, hook: Any) -> Choice:
     choice = Choice()
     tried = set()
     for path in (*named, *files):
-        if path.absolute() in tried or not path.exists():
+        if path.absolute() in tried or not _is_there(path, folder):
             continue
         tried.add(path.absolute())
         try:
@@ -177,6 +203,16 @@ def _newest(folder: Path, shapes: Shapes | None, hook: Any) -> Choice:
     choice.error += f'\n{CHOICES}; or delete what is there.'
     choice.words = []
     return choice
+
+
+def _is_there(path: Path, folder: Path) -> bool:
+    """Whether there may be a checkpoint: a file, or a folder of its own."""
+    try:
+        return path.exists() and not folder.resolve().is_relative_to(
+            path.resolve()  # as of a name that was cut
+        )
+    except OSError:  # what is no name at all
+        return False
 
 
 def _named(path: Path, shapes: Shapes | None) -> Choice:
