@@ -101,7 +101,8 @@ class Detector:
         found = pictures_of(
             self._load(case), list(map(str, paths)), case.shape
         )
-        return list(torch.cat(found).split(case.batch))
+        starts = range(0, len(found), case.batch)
+        return [torch.cat(found[i : i + case.batch]) for i in starts]
 
     def _load(self, case: Case) -> Any:
         config = self._config(case)
