@@ -24,6 +24,7 @@ __all__ = ['FUSIBLE', 'KINDS', 'Operation', 'fused', 'trace']
 
 # Kinds that are bound by FLOPs where they are large, by the operation's name.
 PRODUCTS = {'mm', 'addmm', 'bmm', 'baddbmm', '_linear_pointwise'}
+CONVOLUTIONS = ('convolution', 'mkldnn_convolution')
 NORMS = {
     'native_layer_norm',
     'native_batch_norm',
@@ -40,6 +41,8 @@ COPIES = {
     'index',
     'gather',
     'scatter',
+    'index_select',
+    'index_copy_',
     'flip',
     'fill_',
     'zeros_like',
@@ -185,16 +188,15 @@ class _Recorder(TorchDispatchMode):
                 self._count += 1
                 self._values[_address(x)] = self._count
             written = outputs if func._schema.is_mutable else made
-            kind = _kind(func, args)
-            self.operations.append(
-                Operation(
-                    name,
-                    kind,
-                    _flops(func, args, out),
-                    reads,
-                    self._sizes(written),
+            writes = self._sizes(written)
+            most = _bytes_of_rows(func, args, out)
+            if most is not None:
+                reads, writes = (
+                    {value: min(size, most) for value, size in sizes.items()}
+                    for sizes in (reads, writes)
                 )
-            )
+            kind, flops = _kind(func, args), _flops(func, args, out)
+            self.operations.append(Operation(name, kind, flops, reads, writes))
         return out
 
     def _sizes(self, tensors: Iterable[Tensor]) -> dict[int, int]:
@@ -233,6 +235,13 @@ def _bytes(x: Tensor) -> int:
     return numel * x.element_size()
 
 
+def _bytes_of_rows(func: Any, args: Sequence[Any], out: Any) -> int | None:
+    """Return the bytes of what moves some rows alone moves; None of others."""
+    if _name(func) == 'index_select':
+        return _bytes(out)
+    return _bytes(args[-1]) if _name(func) == 'index_copy_' else None
+
+
 def _name(func: Any) -> str:
     return str(func.overloadpacket.__name__)
 
@@ -242,8 +251,8 @@ def _kind(func: Any, args: Sequence[Any]) -> str:
     suffix = GRADIENT if 'backward' in name else ''
     if 'attention' in name:
         return f'attention{suffix}'
-    if name in ('convolution', 'convolution_backward'):
-        groups = args[-1] if name == 'convolution' else args[-2]
+    if name in (*CONVOLUTIONS, 'convolution_backward'):
+        groups = args[-1] if name in CONVOLUTIONS else args[-2]
         if groups > 1:
             return f'depthwise{suffix}'
         weight = args[2 if suffix else 1]
@@ -266,7 +275,7 @@ def _flops(func: Any, args: Sequence[Any], out: Any) -> int:
     name = _name(func)
     if 'attention' in name:
         return _attention_flops(args, 'backward' in name)
-    if name == 'convolution':
+    if name in CONVOLUTIONS:
         return 2 * prod(out.shape) * prod(args[1].shape[1:])
     if name == 'convolution_backward':
         grad, _, weight = args[:3]

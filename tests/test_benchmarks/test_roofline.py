@@ -62,6 +62,26 @@ KNOWN: dict[str, tuple[Any, str, int, int]] = {
         0,
         4 * (48 + 1 + 48),
     ),
+    'rows of a table': (
+        lambda: torch.index_select(W, 0, torch.tensor([3, 5])),
+        'copy',
+        0,
+        4 * 2 * 8 * 2 + 2 * 8,  # and two indices of 8 bytes
+    ),
+    'rows into a table': (
+        lambda: W.clone().index_copy_(0, torch.tensor([3, 5]), X[:2]),
+        'copy',
+        0,
+        4 * 2 * 8 * 3 + 2 * 8,  # those that are written over count as read
+    ),
+    'convolution of a clip': (
+        lambda: torch.mkldnn_convolution(
+            MAP, torch.ones(3, 4, 1, 1), None, (0, 0), (1, 1), (1, 1), 1
+        ),
+        '1x1 convolution',
+        2 * 2 * 3 * 35 * 4,
+        4 * (2 * 4 * 35 + 3 * 4 + 2 * 3 * 35),
+    ),
     'in place': (lambda: X.clone().add_(X), 'pointwise', 0, 4 * 3 * 48),
 }
 

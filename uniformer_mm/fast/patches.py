@@ -17,8 +17,8 @@ from uniformer_mm.fast.linear import AVAILABLE, multiply_by, onednn_is_on
 
 __all__ = ['multiply_patches']
 
-# Smaller weights are rearranged in no time; to lay out patches takes as long as
-# the convolution for a few, and longer than it saves for many.
+# Smaller weights are rearranged in no time; to lay out patches takes longer
+# than the convolution of a few, and than what is saved for many.
 LEAST_WEIGHTS = 2**16
 PATCHES = range(16, 1024)
 
