@@ -25,7 +25,8 @@ from benchmarks.cases import (
     SEGMENTATION,
     Case,
 )
-from benchmarks.ceilings import Machine, measured, read_machine
+from benchmarks.bounds import Machine, read_machine
+from benchmarks.ceilings import measured
 from benchmarks.modes import Models
 from benchmarks.operations import trace
 from benchmarks.page import DOCUMENT, case_cells, page_parser

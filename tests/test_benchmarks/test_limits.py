@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import limits
 from benchmarks.cases import Case
-from benchmarks.ceilings import read_machine
+from benchmarks.bounds import read_machine
 
 
 def test_a_row_has_the_limit_of_its_operations() -> None:
