@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.bounds import Machine, read_machine
 from benchmarks.cases import (
     CLASSES,
     DETECTION,
@@ -25,7 +26,6 @@ from benchmarks.cases import (
     SEGMENTATION,
     Case,
 )
-from benchmarks.bounds import Machine, read_machine
 from benchmarks.ceilings import measured
 from benchmarks.modes import Models
 from benchmarks.operations import trace

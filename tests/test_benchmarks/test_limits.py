@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import limits
-from benchmarks.cases import Case
 from benchmarks.bounds import read_machine
+from benchmarks.cases import Case
 
 
 def test_a_row_has_the_limit_of_its_operations() -> None:
