@@ -25,9 +25,9 @@ if TYPE_CHECKING:
         UniFormerClassifier,
         UniFormerLight,
     )
+    from uniformer_mm.compiled import compile_options
     from uniformer_mm.deployed import deploy
     from uniformer_mm.exporting.export import export
-    from uniformer_mm.compiled import compile_options
     from uniformer_mm.hub import push_to_hub, save_pretrained
     from uniformer_mm.predict.loading import load
     from uniformer_mm.pretrained import from_pretrained
