@@ -13,7 +13,13 @@ from torch import Tensor, nn
 from benchmarks.cases import OURS, PEERS, Case
 from benchmarks.official import OfficialUniFormer
 from benchmarks.official_light import OfficialUniFormerLight
-from uniformer_mm import ARCHS, UniFormer, UniFormerLight, deploy
+from uniformer_mm import (
+    ARCHS,
+    UniFormer,
+    UniFormerLight,
+    compile_options,
+    deploy,
+)
 
 __all__ = ['BASELINE', 'MODES', 'Models', 'check_mode']
 
@@ -105,7 +111,7 @@ class Models:
         model.to(self.device)
         for step in steps:
             if step in COMPILERS:
-                model.compile(**COMPILERS[step])
+                model.compile(**compiler(step))
             if step == 'frozen':
                 freeze(model, self.input())
         return model
@@ -130,6 +136,15 @@ class Models:
             torch.autograd.backward([out.float().mean() for out in outs])
 
         return forward if self.case.direction == 'forward' else training
+
+
+def compiler(step: str) -> dict[str, Any]:
+    """Return the arguments of ``torch.compile``, with our options for CPUs."""
+    arguments = dict(COMPILERS[step])
+    if 'mode' not in arguments:  # torch takes a mode or options, not both
+        own = arguments.get('options', {})
+        arguments['options'] = {**own, **compile_options()}
+    return arguments
 
 
 def freeze(model: nn.Module, x: Tensor) -> None:

@@ -59,6 +59,7 @@ ALLOWED = {
     },
     'compat': {'compat', 'doctor.breakages', 'doctor.installation'},
     'compat.roi_align_cpu': {'fast.path', 'fast.rules'},
+    'compiled': {'compiled', 'fast'},
     'configs': set(),
     'data_checks': {'data_checks', 'predict.pictures'},
     'deployed': {'deployed', 'fast', 'models'},
@@ -169,7 +170,7 @@ ALLOWED = {
     'weights': {'deployed', 'hosts', 'models', 'registry', 'weights'},
 }
 # The models, and what makes them fast and final, need torch alone.
-PORTABLE = {'checks', 'deployed', 'fast', 'models'}
+PORTABLE = {'checks', 'compiled', 'deployed', 'fast', 'models'}
 FILES = module_table.parts()
 
 

@@ -23,7 +23,13 @@ from uniformer_mm.compiled.operators import MLP, PRODUCT
 __all__ = ['fuse_gelu', 'fuse_mlp']
 
 aten = torch.ops.aten
-VIEWS = (aten.reshape.default, aten.view.default, aten.permute.default)
+# A dropout of nothing leaves a copy, by the version of torch.
+VIEWS = (
+    aten.reshape.default,
+    aten.view.default,
+    aten.permute.default,
+    aten.clone.default,
+)
 
 
 def fuse_gelu(graph: Graph, erf: Node) -> None:
@@ -62,7 +68,7 @@ def fuse_gelu(graph: Graph, erf: Node) -> None:
 
 
 def _behind_views(node: Node) -> Node:
-    """Return what ``node`` is a view of, through views with one user each."""
+    """Return what ``node`` shows, through views with one user each."""
     while node.target in VIEWS and len(node.users) == 1:
         node = node.args[0]
     return node
