@@ -104,7 +104,7 @@ RLE = {'size': [32, 32], 'counts': 'abc'}
             put(ANN, 'segmentation', {'size': [32, 32], 'counts': [9, 9, 9]}),
             'error',
             '4',
-            'are 27 pixels in all, and its size [32, 32] has 1024',
+            'are 27 pixels in all, and its picture has 1024',
         ),
         (
             put(ANN, 'segmentation', {'size': [32, 32], 'counts': [1, -1]}),

@@ -79,7 +79,7 @@ def segmentation_fault(mask: Any, width: float, height: float) -> str:
                 'a run-length mask has another size than its picture: '
                 f'{size}, not {[height, width]}'
             )
-        return _counts_fault(mask.get('counts'), size)
+        return _counts_fault(mask.get('counts'), width, height)
     if not isinstance(mask, list):
         return 'a mask must be a list of polygons or a run-length code'
     for polygon in mask:
@@ -97,7 +97,7 @@ def segmentation_fault(mask: Any, width: float, height: float) -> str:
     return ''
 
 
-def _counts_fault(counts: Any, size: Any) -> str:
+def _counts_fault(counts: Any, width: float, height: float) -> str:
     """Numbers that do not fill the mask leave what memory happens to hold."""
     if not counts:
         return 'a run-length mask is empty'
@@ -105,10 +105,11 @@ def _counts_fault(counts: Any, size: Any) -> str:
         return ''
     if not all(type(count) is int and count >= 0 for count in counts):
         return 'a run-length mask has counts that are no whole numbers'
-    if sum(counts) != math.prod(size):
+    total = sum(counts)
+    if math.isfinite(width) and total != width * height:
         return (
-            f'the counts of a run-length mask are {sum(counts)} pixels in '
-            f'all, and its size {size} has {math.prod(size)}'
+            f'the counts of a run-length mask are {total} pixels in all, and '
+            f'its picture has {width * height}'
         )
     return ''
 
