@@ -97,7 +97,7 @@ def overhead(form: str, direction: str, rounds: int = 20) -> float:
     model = UniFormer(arch).train(direction == 'training')
     if form == 'deployed':
         deploy(model)
-    compiled = model
+    compiled: Any = model
     if form == 'compiled':
         compiled = torch.compile(model, options=compile_options())
     x = torch.rand(1, 3, 32, 32)
