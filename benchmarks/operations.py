@@ -8,7 +8,7 @@ into the kernels that a compiler would make.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 from unittest import mock
@@ -19,8 +19,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from uniformer_mm.fast import rules
+from uniformer_mm.fast.linear import LEAST_PRODUCTS
 
-__all__ = ['FUSIBLE', 'KINDS', 'Operation', 'fused', 'trace']
+__all__ = ['FUSIBLE', 'KINDS', 'Operation', 'by_onednn', 'fused', 'trace']
 
 # Kinds that are bound by FLOPs where they are large, by the operation's name.
 PRODUCTS = {'mm', 'addmm', 'bmm', 'baddbmm', '_linear_pointwise'}
@@ -117,6 +118,20 @@ def trace(call: Callable[[], object]) -> list[Operation]:
     with unseen, recorder:
         call()
     return recorder.operations
+
+
+def by_onednn(operations: Sequence[Operation]) -> list[Operation]:
+    """Return ``operations`` with products as ``compile_options`` has them.
+
+    Products and 1x1 convolutions, with their gradients. GELUs stay apart.
+    """
+    kinds = {'product', '1x1 convolution', f'1x1 convolution{GRADIENT}'}
+    return [
+        replace(each, kind='packed product')
+        if each.kind in kinds and each.flops >= 2 * LEAST_PRODUCTS
+        else each
+        for each in operations
+    ]
 
 
 def fused(operations: Sequence[Operation]) -> list[Operation]:

@@ -28,10 +28,10 @@ from benchmarks.bounds import Machine, read_gpus, read_machine, write_machine
 from benchmarks.cases import CLASSES, DETECTION, POSE, SEGMENTATION, Case
 from benchmarks.ceilings import measure, measured
 from benchmarks.modes import Models
-from benchmarks.operations import Operation, fused, trace
+from benchmarks.operations import Operation, by_onednn, fused, trace
 from benchmarks.table import write_csv
 from tools.generated import markdown_table, write
-from uniformer_mm import UniFormer, deploy
+from uniformer_mm import UniFormer, compile_options, deploy
 from uniformer_mm.fast import plain
 
 __all__ = ['lower_bound', 'main', 'predicted', 'section']
@@ -75,7 +75,10 @@ def work_of(call: Callable[[], Any], form: str) -> list[Operation]:
 
     Compiled code can't be watched: it is predicted from the plain call.
     """
-    return fused(trace(call)) if form == 'compiled' else trace(call)
+    work = trace(call)
+    if form != 'compiled':
+        return work
+    return fused(by_onednn(work) if compile_options() else work)
 
 
 def overhead(form: str, direction: str, rounds: int = 20) -> float:
@@ -88,7 +91,9 @@ def overhead(form: str, direction: str, rounds: int = 20) -> float:
     model = UniFormer(arch).train(direction == 'training')
     if form == 'deployed':
         deploy(model)
-    compiled = torch.compile(model) if form == 'compiled' else model
+    compiled: Any = model
+    if form == 'compiled':
+        compiled = torch.compile(model, options=compile_options())
     x = torch.rand(1, 3, 32, 32)
 
     def run(model: Callable[[Tensor], Sequence[Tensor]] = compiled) -> None:

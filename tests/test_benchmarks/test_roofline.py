@@ -21,7 +21,13 @@ from benchmarks.bounds import (
     write_machine,
 )
 from benchmarks.measure import MATH, count_flops
-from benchmarks.operations import KINDS, Operation, fused, trace
+from benchmarks.operations import (
+    KINDS,
+    Operation,
+    by_onednn,
+    fused,
+    trace,
+)
 from uniformer_mm.fast import linear, plain
 
 X, W, B = torch.rand(6, 8), torch.rand(16, 8), torch.rand(16)
@@ -165,6 +171,18 @@ def test_runs_between_products_are_one_kernel() -> None:
     assert (set(run.reads), set(run.writes)) == ({0, 1}, {3})
     assert kernels[0] == first
     assert kernels[2:] == rest[2:]
+
+
+def test_large_products_are_onednn_s() -> None:
+    large, small = 10**8, 100
+    work = [
+        Operation('mm', kind, flops, {}, {})
+        for kind in ('product', '1x1 convolution gradient', 'attention')
+        for flops in (large, small)
+    ]
+    kinds = [each.kind for each in by_onednn(work)]
+    assert kinds[::2] == ['packed product', 'packed product', 'attention']
+    assert kinds[1::2] == [each.kind for each in work[1::2]]
 
 
 RATES = {

@@ -84,8 +84,9 @@ def test_inference(kind: str) -> None:
             torch.testing.assert_close(compiled(x), model(x), **CLOSE)
     assert set(count) == {'product', 'mlp', 'attend'}
     if kind == 'image':
-        blocks = sum(model.spec.depths)
-        assert (count['product'], count['mlp']) == (2 * blocks, blocks)
+        # An MLP is two products, which torch 2.9 keeps apart now and then.
+        products_of_all = count['product'] + 2 * count['mlp']
+        assert products_of_all == 4 * sum(model.spec.depths)
 
 
 @pytest.mark.parametrize('kind', ['image', 'video'])

@@ -65,7 +65,7 @@ def _exchange(graph: Graph, node: Node) -> None:
         _multiply(graph, node, args[0], args[1], None)
     elif target is aten.addmm.default and not node.kwargs:
         _multiply(graph, node, args[1], args[2], args[0])
-    elif str(target) == 'mkl._mkl_linear.default':
+    elif str(target).startswith('mkl._mkl_linear'):
         # Of a graph whose weights are constants. It has them as they are, too.
         x, _, weight, bias = args[:4]
         _multiply(graph, node, x, weight, bias, by_rows=True)
