@@ -32,6 +32,12 @@ def test_drop_path_is_the_identity_in_eval_mode() -> None:
     assert DropPath(0.0)(x) is x
 
 
+def test_drop_path_may_be_set_to_drop_everything() -> None:
+    layer = DropPath(0.5)
+    layer.drop_prob = 1.0
+    assert not layer(torch.randn(4, 3)).any()
+
+
 def test_patch_embed_drops_the_remainder() -> None:
     out = PatchEmbed(2, 3, 16, 4, 3, 2)(torch.randn(2, 3, 39, 40))
     assert out.shape == (2, 16, 9, 10)

@@ -126,7 +126,8 @@ class DropPath(nn.Module):
             return x
         keep = 1 - self.drop_prob
         mask = x.new_empty((x.shape[0],) + (1,) * (x.ndim - 1))
-        return x * mask.bernoulli_(keep).div_(keep)
+        # Nothing is kept, and so nothing scaled, of rates that were set to 1.
+        return x * mask.bernoulli_(keep).div_(keep or 1)
 
     def extra_repr(self) -> str:
         """Show the rate where the model is shown."""
