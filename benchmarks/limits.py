@@ -49,25 +49,30 @@ CASES = (
 )
 COLUMNS = (
     *('machine', 'torch', 'model', 'batch', 'shape'),
-    *('operations', 'flops', 'measured_s', 'limit_s'),
+    *('operations', 'flops', 'limit_s', 'deployed_s', 'compiled_s'),
 )
 CPU = torch.device('cpu')
+MODES = ('deployed', 'deployed+compiled')
 
 
-def row(case: Case, machine: Machine, rounds: int) -> tuple[Any, ...]:
-    """Time the deployed model of ``case`` beside its limit."""
+def row(
+    case: Case, machine: Machine, rounds: int, modes: Sequence[str] = MODES
+) -> tuple[Any, ...]:
+    """Time the deployed model of ``case``, compiled too, beside its limit."""
     models = Models(case, CPU)
-    call = models.call(models.build('deployed'), models.input())
-    call()
-    (seconds,) = measured([call], rounds)
-    work = trace(call)
+    x = models.input()
+    calls = [models.call(models.build(mode), x) for mode in modes]
+    for call in calls:
+        call()
+    seconds = measured(calls, rounds)
+    work = trace(calls[0])
     ideal = replace(machine, overhead_s=0.0)
     return (
         *(machine.name, torch.__version__),
         *(case.model, case.batch, case.shape_name, len(work)),
         sum(each.flops for each in work),
-        seconds,
         sum(ideal.seconds(each)[0] for each in work),
+        *seconds,
     )
 
 
@@ -85,21 +90,24 @@ def section() -> str:
     return '\n\n'.join(
         [
             f'{first["machine"]}, torch {first["torch"]}, float32, deployed; '
-            'times of the process, on a machine in use:',
+            'times of the process:',
             markdown_table(list(map(_line, table))),
         ]
     )
 
 
 def _line(line: dict[str, str]) -> dict[str, str]:
-    taken, limit = float(line['measured_s']), float(line['limit_s'])
+    limit = float(line['limit_s'])
+    eager, compiled = (float(line[f'{x}_s']) for x in ('deployed', 'compiled'))
     return {
         **case_cells(line),
         'operations': line['operations'],
         'GFLOPs': f'{float(line["flops"]) / 1e9:.1f}',
-        'measured (ms)': f'{taken * 1e3:.3g}',
         'limit (ms)': f'{limit * 1e3:.3g}',
-        'of the limit': f'{limit / taken:.2f}',
+        'measured (ms)': f'{eager * 1e3:.3g}',
+        'compiled (ms)': f'{compiled * 1e3:.3g}',
+        'of the limit': f'{limit / eager:.2f}',
+        'compiled, of the limit': f'{limit / compiled:.2f}',
     }
 
 

@@ -72,8 +72,8 @@ def find_config(name: str | os.PathLike[str]) -> Path:
     near = difflib.get_close_matches(text, names, 3, 0.4)
     raise FileNotFoundError(
         f'no config {os.fspath(name)!r}: it is no file, and none of ours '
-        f'(`uniformer-mm config` lists them)'
-        f'{f"; near: {near}" * bool(near)}'
+        '(`uniformer-mm config` lists them)'
+        + (f'; near: {near}' if near else '')
     )
 
 

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tests.support.edits import EDITS, HOOKS, Edit, edited
 from tests.support.fast_runs import make_everything_pay
 from tests.support.models import (
     assert_same_gradients,
@@ -22,6 +23,8 @@ from tests.support.models import (
     random_input,
     random_loss,
 )
+from tests.support.modes import TOLERANCE, run
+from tests.support.small import many_tokens, relative_error, small
 from uniformer_mm import deploy
 from uniformer_mm.compiled import operators
 from uniformer_mm.fast import attention, linear, products
@@ -104,6 +107,40 @@ def test_training(kind: str) -> None:
     assert set(count) == {'product', *depthwise}
     if kind == 'image':
         assert count['product'] == 3 * 4 * sum(model.spec.depths)
+
+
+WANTED = (
+    *('batch statistics', 'group norm', 'derived layer', 'kernel of 3'),
+    *('ReLU', 'tanh', 'hook-based weight norm', 'parametrization'),
+    *('pruning mask', 'no bias', 'output hook'),
+)
+
+
+@pytest.mark.parametrize(
+    'edit',
+    [edit for edit in (*EDITS, *HOOKS) if edit.name in WANTED],
+    ids=lambda edit: edit.name,
+)
+def test_what_was_changed_counts(edit: Edit) -> None:
+    """All layers that it fits are changed at once."""
+    model, x = small('image'), many_tokens('image')
+    steps = [(edit, name) for name in edit.places(model)]
+    expected = run('plain', edited(model, *steps), x)
+    compiled = graphed(edited(model, *steps), Counter())
+    with torch.no_grad():
+        got = list(compiled(x))
+    assert relative_error(got, expected) <= TOLERANCE
+
+
+def test_autocast_is_torch_s() -> None:
+    model, x = small('image'), many_tokens('image')
+    count: Counter[str] = Counter()
+    compiled = graphed(copy.deepcopy(model), count)
+    with torch.no_grad(), torch.autocast('cpu', torch.bfloat16):
+        got = list(compiled(x))
+        expected = list(model(x))
+    assert not count
+    assert relative_error(got, expected) <= 0.05
 
 
 def narrow(x: Tensor, weight: Tensor) -> Tensor:

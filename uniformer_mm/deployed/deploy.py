@@ -105,7 +105,11 @@ def _plan(model: nn.Module) -> dict[Backbone, Folding]:
         raise ValueError(
             'model must be or hold a UniFormer or a UniFormerLight, got '
             f'{type(model).__name__} without one'
-            f'{", but a graph: deploy() comes before tracing" * is_graph}'
+            + (
+                ', but a graph: deploy() comes before tracing'
+                if is_graph
+                else ''
+            )
         )
     for backbone in backbones:
         _check_form(backbone)

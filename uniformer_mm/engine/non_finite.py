@@ -198,8 +198,10 @@ class NonFiniteHook(Hook):
         indices: Any = getattr(loader, 'indices', lambda _: ())
         files = files_of(self.batch, loader.dataset, indices(runner.iter))
         saved = save_step(runner, what, files, self.batch, self.random_state)
-        first = first_bad(runner, self.batch, self.random_state)
-        self._restore_statistics()
+        try:
+            first = first_bad(runner, self.batch, self.random_state)
+        finally:
+            self._restore_statistics()
         message = (
             f'iteration {runner.iter + 1}: {what} is not finite. First bad: '
             f'{first}. Samples: '

@@ -194,8 +194,8 @@ def _spec_of(
             other = 'UniFormer' if light else 'UniFormerLight'
             raise ValueError(
                 f'unknown arch {arch!r} of {owner}'
-                f'{f" ({other} has it)" * (arch in ARCHS)}; choose one of '
-                f'{names} or pass an ArchSpec'
+                + (f' ({other} has it)' if arch in ARCHS else '')
+                + f'; choose one of {names} or pass an ArchSpec'
             )
         return ARCHS[arch]
     if isinstance(arch, Mapping):

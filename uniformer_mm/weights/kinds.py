@@ -93,7 +93,8 @@ def _hint(state: State) -> str:
     if not prefixes:
         return f'its keys are {listed(list(state)) or "none at all"}'
     first = next(iter(prefixes))
-    many = f' (or with {listed(list(prefixes)[1:])})' * (len(prefixes) > 1)
+    more = list(prefixes)[1:]
+    many = f' (or with {listed(more)})' if more else ''
     return (
         f'keys begin with {first!r}{many}, which must be stripped: torch.save('
         f'{{k[{len(first)}:]: v for k, v in state.items() if k.startswith('
