@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from uniformer_mm.fast import rules
+from uniformer_mm.fast.attention import LEAST_TOKENS
 from uniformer_mm.fast.linear import LEAST_PRODUCTS
 
 __all__ = ['FUSIBLE', 'KINDS', 'Operation', 'by_onednn', 'fused', 'trace']
@@ -68,6 +69,7 @@ KINDS = (
     *FUSIBLE,
 )
 GRADIENT = ' gradient'
+BY_ONEDNN = ('product', '1x1 convolution', f'1x1 convolution{GRADIENT}')
 
 
 @dataclass(frozen=True)
@@ -123,15 +125,26 @@ def trace(call: Callable[[], object]) -> list[Operation]:
 def by_onednn(operations: Sequence[Operation]) -> list[Operation]:
     """Return ``operations`` with products as ``compile_options`` has them.
 
-    Products and 1x1 convolutions, with their gradients. GELUs stay apart.
+    Products and 1x1 convolutions, with their gradients, whose factors are
+    turned over in memory first, and attention over many tokens. GELUs stay
+    apart.
     """
-    kinds = {'product', '1x1 convolution', f'1x1 convolution{GRADIENT}'}
-    return [
-        replace(each, kind='packed product')
-        if each.kind in kinds and each.flops >= 2 * LEAST_PRODUCTS
-        else each
-        for each in operations
-    ]
+    ours: list[Operation] = []
+    for each in operations:
+        # 4 * L * L * D FLOPs, and 4 * L * D numbers of 4 bytes
+        if each.kind == 'attention' and each.flops >= (
+            LEAST_TOKENS * each.bytes / 4
+        ):
+            ours.append(replace(each, kind='packed product'))
+            continue
+        if each.flops < 2 * LEAST_PRODUCTS or each.kind not in BY_ONEDNN:
+            ours.append(each)
+            continue
+        if each.kind.endswith(GRADIENT):
+            turned = {-value: size for value, size in each.reads.items()}
+            ours.append(Operation('turned', 'packing', 0, each.reads, turned))
+        ours.append(replace(each, kind='packed product'))
+    return ours
 
 
 def fused(operations: Sequence[Operation]) -> list[Operation]:

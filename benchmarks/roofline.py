@@ -161,6 +161,8 @@ CHECK_COLUMNS = (
 def check(machine: Machine, rounds: int) -> Iterator[tuple[Any, ...]]:
     """Yield a row for each checked case and form: predicted and measured."""
     for case in CHECKED:
+        # Past some graphs of one function torch runs it uncompiled.
+        torch.compiler.reset()
         calls = {
             form: _call(case, form)
             for form in FORMS

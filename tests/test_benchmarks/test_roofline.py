@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,12 +178,32 @@ def test_large_products_are_onednn_s() -> None:
     large, small = 10**8, 100
     work = [
         Operation('mm', kind, flops, {}, {})
-        for kind in ('product', '1x1 convolution gradient', 'attention')
+        for kind in ('product', '1x1 convolution gradient', 'convolution')
         for flops in (large, small)
     ]
-    kinds = [each.kind for each in by_onednn(work)]
-    assert kinds[::2] == ['packed product', 'packed product', 'attention']
+    kinds = [each.kind for each in by_onednn(work) if each.kind != 'packing']
+    assert kinds[::2] == ['packed product', 'packed product', 'convolution']
     assert kinds[1::2] == [each.kind for each in work[1::2]]
+
+
+@pytest.mark.parametrize(
+    ('tokens', 'kind'), [(64, 'attention'), (4096, 'packed product')]
+)
+def test_attention_over_many_tokens_is_onednn_s(
+    tokens: int, kind: str
+) -> None:
+    q, k, v = torch.rand(3, 1, 1, tokens, 8)
+    work = trace(lambda: F.scaled_dot_product_attention(q, k, v))
+    assert [each.kind for each in by_onednn(work)] == [kind]
+
+
+def test_factors_of_a_gradient_are_turned_over_in_memory() -> None:
+    kind = '1x1 convolution gradient'
+    reads, writes = {1: 400, 2: 800}, {3: 800}
+    gradient = Operation('gradient', kind, 10**9, reads, writes)
+    turned, product = by_onednn([gradient])
+    assert (turned.kind, turned.bytes) == ('packing', 2 * 1200)
+    assert product == replace(gradient, kind='packed product')
 
 
 RATES = {
