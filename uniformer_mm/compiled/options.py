@@ -23,8 +23,9 @@ def compile_options() -> dict[str, Any]:
 
     Returns:
         dict[str, Any]: For ``options``; empty where torch's own are as fast,
-        where torch is too old to be given any (2.7 and before), and where fast
-        forms are off (``UNIFORMER_MM_FAST=0``, inside ``fast.plain()``).
+        where torch is too old to keep the strides that operators want
+        (``torch.Tag.needs_exact_strides``), and where fast forms are off
+        (``UNIFORMER_MM_FAST=0``, inside ``fast.plain()``).
 
     Examples:
         >>> model.backbone.compile(options=uniformer_mm.compile_options())
