@@ -143,16 +143,6 @@ def test_autocast_is_torch_s() -> None:
     assert relative_error(got, expected) <= 0.05
 
 
-def test_a_single_clip() -> None:
-    model, x = deploy(small('video')), random_input('video', 1, 80, 76)
-    count: Counter[str] = Counter()
-    with torch.no_grad():
-        got = graphed(copy.deepcopy(model), count)(x)
-        torch.testing.assert_close(got, model(x), **CLOSE)
-        assert [y.stride() for y in got] == [y.stride() for y in model(x)]
-    assert count['convolve_clip']
-
-
 def narrow(x: Tensor, weight: Tensor) -> Tensor:
     return F.conv2d(x, weight, padding=2, groups=len(weight))
 

@@ -28,7 +28,6 @@ __all__ = [
     'multiply',
     'multiply_by',
     'multiplying_pays',
-    'onednn_is_on',
     'pack_weight',
     'product_pays',
     'tokens_of',
