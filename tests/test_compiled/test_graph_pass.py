@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from tests.support.edits import EDITS, HOOKS, Edit, edited
 from tests.support.fast_runs import make_everything_pay
@@ -198,6 +198,32 @@ def test_what_only_looks_like_an_mlp(
         got = compiled(x, first, second)
     assert count == expected
     torch.testing.assert_close(got, function(x, first, second), **CLOSE)
+
+
+def regroup(x: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    n, _, h, w = x.shape
+    hidden = F.gelu(F.conv2d(x, first)).permute(0, 2, 3, 1)
+    # The same tokens, in a map of another shape.
+    hidden = hidden.reshape(n, w, h, -1).permute(0, 3, 1, 2)
+    return F.conv2d(hidden, second)
+
+
+def test_maps_that_change_their_shape_are_no_mlp() -> None:
+    x = torch.randn(2, 8, 6, 10).to(memory_format=torch.channels_last)
+    first, second = torch.randn(2, 8, 8, 1, 1).unbind()
+    count: Counter[str] = Counter()
+    with torch.no_grad():
+        got = graphed(regroup, count)(x, first, second)
+    assert count == {'product': 2}
+    torch.testing.assert_close(got, regroup(x, first, second), **CLOSE)
+
+
+def test_convolutions_of_one_axis_are_torch_s() -> None:
+    layer, count = nn.Conv1d(8, 8, 1), Counter[str]()
+    x = torch.randn(4, 8, 1)  # either order in memory
+    with torch.no_grad():
+        torch.testing.assert_close(graphed(layer, count)(x), layer(x))
+    assert not count
 
 
 @pytest.mark.parametrize('dtype', [torch.float64, torch.bfloat16])

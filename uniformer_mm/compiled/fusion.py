@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -82,7 +83,7 @@ def fuse_mlp(graph: Graph, second: Node) -> None:
     if (
         is_call(first, PRODUCT, 1)
         and first.args[3]
-        and value(first).ndim == value(second).ndim
+        and _are_alike(value(first).shape[:-1], value(second).shape[:-1])
     ):
         with graph.inserting_before(second):
             new = call(graph, MLP, *first.args[:3], *second.args[1:3])
@@ -92,6 +93,10 @@ def fuse_mlp(graph: Graph, second: Node) -> None:
             between, node = between.args[0], between
             graph.erase_node(node)
         graph.erase_node(first)
+
+
+def _are_alike(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    return len(one) == len(other) and all(map(are_same, one, other))
 
 
 def _same_tokens(node: Any) -> Any:

@@ -74,9 +74,10 @@ def are_ours(*nodes: Any) -> bool:
 
 
 def are_maps(*nodes: Any) -> bool:
-    """Whether they are maps in channels-last memory."""
+    """Whether they are maps of images or clips, in channels-last memory."""
     return are_ours(*nodes) and all(
-        x.movedim(1, -1).is_contiguous() for x in map(value, nodes)
+        x.ndim in TO_TOKENS and x.movedim(1, -1).is_contiguous()
+        for x in map(value, nodes)
     )
 
 
