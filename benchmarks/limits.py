@@ -116,7 +116,6 @@ def main(words: Sequence[str] | None = None) -> int:
     options = page_parser(TOOL, __doc__, 15).parse_args(words)
     torch.set_num_threads(options.threads)
     if options.measure:
-        DATA.parent.mkdir(exist_ok=True)
         write_csv(DATA, COLUMNS, list(rows(options.rounds)))
     return write(DOCUMENT, TOOL, section(), options.check)
 

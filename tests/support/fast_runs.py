@@ -25,6 +25,17 @@ def make_everything_pay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiles, 'TOKENS_PER_THREAD', 61)
 
 
+@torch.no_grad()
+def shape_or_error(
+    run: Callable[[Tensor], Tensor], x: Tensor
+) -> tuple[int, ...] | str:
+    """The shape of what ``run`` returns, or what its error says."""
+    try:
+        return tuple(run(x).shape)
+    except RuntimeError as error:
+        return str(error)
+
+
 @contextmanager
 def counted() -> Iterator[Counter[str]]:
     """Count the fast forms that stand for a call, by their names."""

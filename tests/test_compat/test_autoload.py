@@ -238,7 +238,7 @@ class Locked:
     @staticmethod
     def find_spec(name, path=None, target=None):
         if name == 'uniformer_mm':
-            raise PermissionError(13, 'Permission denied', '/home/other')
+            raise PermissionError(13, 'Permission denied', 'checkout')
 
 sys.meta_path.insert(0, Locked)
 print(find_spec('mmcv._ext'))
@@ -255,7 +255,7 @@ def test_a_checkout_that_may_not_be_read_is_as_if_gone(
     path = os.pathsep.join([str(tmp_path / 'site'), str(ROOT)])
     done = run_python('-c', LOCKED, PYTHONPATH=path)
     assert (done.stdout, done.returncode) == ('None\n', 1), done.stderr
-    said = f"{autoload.GONE} ([Errno 13] Permission denied: '/home/other')"
+    said = f"{autoload.GONE} ([Errno 13] Permission denied: 'checkout')"
     assert f'RuntimeWarning: {said}' in done.stderr
     assert done.stderr.endswith(f'uniformer-mm: {said}\n')
 
