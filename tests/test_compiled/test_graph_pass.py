@@ -26,8 +26,7 @@ from tests.support.models import (
 from tests.support.modes import TOLERANCE, run
 from tests.support.small import many_tokens, relative_error, small
 from uniformer_mm import deploy
-from uniformer_mm.compiled import operators
-from uniformer_mm.fast import attention, linear, products
+from uniformer_mm.fast import attention, linear
 
 graph_pass = pytest.importorskip('uniformer_mm.compiled.graph_pass')
 pytestmark = pytest.mark.skipif(
@@ -39,8 +38,6 @@ CLOSE = {'atol': 1e-4, 'rtol': 1e-4}
 @pytest.fixture(autouse=True)
 def _everything_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     make_everything_pay(monkeypatch)
-    monkeypatch.setattr(products, 'LEAST_WEIGHTS', 1)
-    monkeypatch.setattr(operators, 'LEAST_WEIGHTS', 1)
     for module in (attention, graph_pass):
         monkeypatch.setattr(module, 'LEAST_TOKENS', 17)
     monkeypatch.setattr(attention, 'mkl_lacks_avx512', lambda: True)
@@ -141,6 +138,16 @@ def test_autocast_is_torch_s() -> None:
         expected = list(model(x))
     assert not count
     assert relative_error(got, expected) <= 0.05
+
+
+def test_a_single_clip() -> None:
+    model, x = deploy(small('video')), random_input('video', 1, 80, 76)
+    count: Counter[str] = Counter()
+    with torch.no_grad():
+        got = graphed(copy.deepcopy(model), count)(x)
+        torch.testing.assert_close(got, model(x), **CLOSE)
+        assert [y.stride() for y in got] == [y.stride() for y in model(x)]
+    assert count['convolve_clip']
 
 
 def narrow(x: Tensor, weight: Tensor) -> Tensor:

@@ -140,10 +140,18 @@ def test_fewer_tokens_pay_where_mkl_leaves_half_of_the_processor(
 
 
 @pytest.mark.usefixtures('_any_tokens')
-def test_a_weight_with_gaps_is_left_to_torch() -> None:
-    # oneDNN would take a thousand times as long.
+@pytest.mark.parametrize(
+    ('weight', 'calls'),
+    [
+        (torch.randn(8, 16).T, 1),
+        # oneDNN would take a thousand times as long.
+        (torch.randn(16, 16)[:, ::2], 0),
+        (torch.randn(16, 1).expand(16, 8), 0),
+    ],
+)
+def test_weights_in_other_orders_in_memory(weight: Tensor, calls: int) -> None:
     layer, tokens = nn.Linear(8, 16), torch.randn(5, 8)
-    layer.weight = nn.Parameter(torch.randn(8, 16).T)
+    layer.weight = nn.Parameter(weight)
     with torch.no_grad():
         torch.testing.assert_close(call(layer, tokens), layer(tokens))
-    assert multiplications(partial(call, layer, tokens)) == 0
+    assert multiplications(partial(call, layer, tokens)) == calls

@@ -25,6 +25,7 @@ from uniformer_mm.compiled.nodes import (
     Node,
     are_maps,
     are_ours,
+    are_same,
     call,
     is_bias,
     matrix,
@@ -34,7 +35,7 @@ from uniformer_mm.compiled.nodes import (
     turned,
     value,
 )
-from uniformer_mm.compiled.operators import ATTEND, PRODUCT
+from uniformer_mm.compiled.operators import ATTEND, CLIP, PRODUCT
 from uniformer_mm.fast.attention import LEAST_TOKENS
 
 __all__ = ['ByOneDNN']
@@ -97,19 +98,36 @@ def _multiply(
 
 
 def _convolve(graph: Graph, node: Node) -> None:
-    """Exchange a convolution of kernel 1 on a map in channels-last memory."""
+    """Exchange one of kernel 1 in channels-last memory, or of one clip."""
     x, weight, bias, *settings = node.args
-    if not (
-        are_maps(x, node)
-        and is_pointwise(weight, *settings)
-        and is_bias(bias, weight, 0)
-    ):
+    if not (are_ours(x, weight) and is_bias(bias, weight, 0)):
         return
-    with graph.inserting_before(node):
-        tokens = to_tokens(graph, x)
-        y = call(graph, PRODUCT, tokens, matrix(graph, weight), bias, False)
-        new = to_map(graph, y)
+    is_clip = _is_of_one_clip(x, *settings)
+    # torch plans other memory for clips than what CLIP makes.
+    if is_pointwise(weight, *settings) and (is_clip or are_maps(x, node)):
+        with graph.inserting_before(node):
+            tokens, rows = to_tokens(graph, x), matrix(graph, weight)
+            y = call(graph, PRODUCT, tokens, rows, bias, False)
+            new = to_map(graph, y)
+    elif is_clip:
+        with graph.inserting_before(node):
+            new = call(graph, CLIP, x, weight, bias, *settings[:3])
+    else:
+        return
     replace(graph, node, new)
+
+
+def _is_of_one_clip(
+    x: Any, _: Any, __: Any, ___: Any, transposed: bool, ____: Any, groups: int
+) -> bool:
+    # Of others it is oneDNN's anyway, see ``fast.clips``.
+    shape = value(x).shape
+    return (
+        len(shape) == 5
+        and are_same(shape[0], 1)
+        and not transposed
+        and groups == 1
+    )
 
 
 def _attend(graph: Graph, node: Node) -> None:

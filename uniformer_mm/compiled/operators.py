@@ -15,11 +15,16 @@ from torch.library import Library, register_fake
 
 from uniformer_mm.fast.attention import attend_by_head, attending_by_head_pays
 from uniformer_mm.fast.depthwise import gradient_of_input, gradient_of_weight
-from uniformer_mm.fast.linear import multiply_by, product_pays
-from uniformer_mm.fast.products import LEAST_WEIGHTS
+from uniformer_mm.fast.linear import (
+    multiply_by,
+    multiply_turned,
+    onednn_is_on,
+    product_pays,
+    readable,
+)
 from uniformer_mm.fast.tiles import split_tokens
 
-__all__ = ['ATTEND', 'MLP', 'OF_INPUT', 'OF_WEIGHT', 'PRODUCT']
+__all__ = ['ATTEND', 'CLIP', 'MLP', 'OF_INPUT', 'OF_WEIGHT', 'PRODUCT']
 
 NAME = 'uniformer_mm'
 # Else torch.compile may hand over inputs in another order in memory.
@@ -30,6 +35,8 @@ for _schema in (
     'mlp(Tensor x, Tensor weight1, Tensor? bias1, Tensor weight2, '
     'Tensor? bias2) -> Tensor',
     'attend(Tensor q, Tensor k, Tensor v) -> Tensor',
+    'convolve_clip(Tensor x, Tensor weight, Tensor? bias, int[] stride, '
+    'int[] padding, int[] dilation) -> Tensor',
     'depthwise_of_input(Tensor grad, Tensor weight) -> Tensor',
     'depthwise_of_weight(Tensor x, Tensor grad, Tensor weight) -> Tensor',
 ):
@@ -40,16 +47,11 @@ def product(
     x: Tensor, weight: Tensor, bias: Tensor | None, gelu: bool
 ) -> Tensor:
     """(..., C), (out, C), (out,) -> (..., out), in any order in memory."""
-    if (
-        product_pays(x, weight, bias)
-        and (
-            x.is_contiguous()
-            # A gradient of a weight: both factors are turned over in memory.
-            or x.shape[:-1].numel() * weight.shape[0] >= LEAST_WEIGHTS
-        )
-    ):
+    if product_pays(x, weight, bias):
+        if x.ndim == 2 and x.mT.is_contiguous() and bias is None and not gelu:
+            return multiply_turned(x, weight)
         return multiply_by(
-            weight.contiguous(), x.contiguous(), bias, gelu=gelu
+            readable(weight), x.contiguous(), bias, gelu=gelu
         )
     y = F.linear(x, weight, bias)
     return F.gelu(y) if gelu else y
@@ -87,6 +89,24 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(q, k, v)
 
 
+def convolve_clip(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+) -> Tensor:
+    """(1, C, T, H, W) -> (1, out, T', H', W'), in channels-last memory."""
+    if onednn_is_on(x):
+        y = torch.mkldnn_convolution(
+            x, weight, bias, padding, stride, dilation, groups=1
+        )
+    else:
+        y = F.conv3d(x, weight, bias, stride, padding, dilation)
+    return y.contiguous(memory_format=torch.channels_last_3d)
+
+
 def depthwise_of_input(grad: Tensor, weight: Tensor) -> Tensor:
     """(N, C, [T,] H, W), (C, 1, [K,] K, K) -> (N, C, [T,] H, W)."""
     y = gradient_of_input(grad, weight)
@@ -111,6 +131,7 @@ for _function in (
     product,
     mlp,
     attend,
+    convolve_clip,
     depthwise_of_input,
     depthwise_of_weight,
 ):
@@ -119,6 +140,7 @@ for _function in (
 PRODUCT = torch.ops.uniformer_mm.product.default
 MLP = torch.ops.uniformer_mm.mlp.default
 ATTEND = torch.ops.uniformer_mm.attend.default
+CLIP = torch.ops.uniformer_mm.convolve_clip.default
 OF_INPUT = torch.ops.uniformer_mm.depthwise_of_input.default
 OF_WEIGHT = torch.ops.uniformer_mm.depthwise_of_weight.default
 
@@ -137,6 +159,19 @@ def _(x: Tensor, _w1: Tensor, _b1: Any, weight2: Tensor, _b2: Any) -> Tensor:
 def _(q: Tensor, _k: Tensor, v: Tensor) -> Tensor:
     b, heads, length, _ = q.shape
     return q.new_empty(b, length, heads, v.shape[3]).transpose(1, 2)
+
+
+@register_fake(f'{NAME}::convolve_clip')
+def _(
+    x: Tensor,
+    weight: Tensor,
+    bias: Any,
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+) -> Tensor:
+    y = F.conv3d(x, weight, bias, stride, padding, dilation)
+    return torch.empty_like(y, memory_format=torch.channels_last_3d)
 
 
 @register_fake(f'{NAME}::depthwise_of_input')

@@ -2,7 +2,8 @@
 
 Its kernels read a weight in blocks and apply a GELU while the result is still
 in cache. It puts a weight into blocks in each call, which takes about as long
-as multiplying some ten tokens, so no copy of a weight is kept that could be
+as multiplying some ten tokens, and half of that if its columns, not its rows,
+lie one after the other in memory. So no copy of a weight is kept that could be
 out of date.
 
 torch has operations for this, which are not public: ``torch.compile`` uses
@@ -27,9 +28,12 @@ __all__ = [
     'multiplies',
     'multiply',
     'multiply_by',
+    'multiply_turned',
     'multiplying_pays',
+    'onednn_is_on',
     'pack_weight',
     'product_pays',
+    'readable',
     'tokens_of',
 ]
 
@@ -56,7 +60,7 @@ def multiply_by(
     """(..., C) -> (..., out), followed by a GELU on request.
 
     Args:
-        weight: (out, C), contiguous (oneDNN takes a thousand times as long
+        weight: (out, C), ``readable`` (oneDNN takes a thousand times as long
             for others), or from ``pack_weight``.
         x: (..., C).
         bias: (out,), contiguous, or None.
@@ -66,6 +70,28 @@ def multiply_by(
     then = ['gelu', [], 'none'] if gelu else ['none', [], '']
     y: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, *then)
     return y
+
+
+def multiply_turned(x: Tensor, weight: Tensor) -> Tensor:
+    """(L, C), (out, C) -> (L, out), where columns lie one after the other.
+
+    As in the gradient of a weight, where C are tokens. oneDNN reads one of
+    both as it is: the smaller one is turned over in memory.
+    """
+    if len(x) <= len(weight):
+        return multiply_by(readable(weight), x.contiguous(), None)
+    y = multiply_by(readable(x), weight.contiguous(), None)
+    return y.mT.contiguous()
+
+
+def readable(weight: Tensor) -> Tensor:
+    """Return a weight (out, C) as it is, if its rows or columns are dense."""
+    return weight if _is_readable(weight) else weight.contiguous()
+
+
+def _is_readable(weight: Tensor) -> bool:
+    # (out, C, 1, ...)
+    return weight.is_contiguous() or weight.stride()[:2] == (1, len(weight))
 
 
 def multiplies(layer: nn.Module) -> bool:
@@ -93,7 +119,7 @@ def multiplying_pays(layer: Any, tokens: Tensor) -> bool:
 
     ``layer`` is one that ``multiplies``, untouched.
     """
-    return layer.weight.is_contiguous() and product_pays(
+    return _is_readable(layer.weight) and product_pays(
         tokens, layer.weight, layer.bias
     )
 

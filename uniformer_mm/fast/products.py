@@ -20,9 +20,6 @@ from uniformer_mm.fast.processor import mkl_lacks_avx512
 
 __all__ = ['product']
 
-# Of a layer whose gradient is worth turning both factors over in memory.
-LEAST_WEIGHTS = 2**18
-
 
 def pays(layer: Any, tokens: Tensor) -> bool:
     """Whether ``product`` may and should be used; tokens (..., C)."""
@@ -98,8 +95,7 @@ class _Product(Function):
                 multiply = _multiply if by_onednn else _differentiable
                 of_x = multiply(grad, weight.mT)
             if ctx.needs_input_grad[1]:
-                by_onednn = by_onednn and weight.numel() >= LEAST_WEIGHTS
-                multiply = _multiply if by_onednn else _differentiable
+                multiply = linear.multiply_turned if by_onednn else _differentiable
                 of_weight = multiply(grad.mT, x.mT)
             if ctx.needs_input_grad[2]:
                 of_bias = grad.sum(0)
@@ -108,8 +104,8 @@ class _Product(Function):
 
 def _multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """(L, C), (out, C) -> (L, out)."""
-    x, weight = x.contiguous(), weight.detach().contiguous()
-    return linear.multiply_by(weight, x, bias)
+    weight = linear.readable(weight.detach())
+    return linear.multiply_by(weight, x.contiguous(), bias)
 
 
 def _differentiable(x: Tensor, weight: Tensor) -> Tensor:
