@@ -16,6 +16,7 @@ from uniformer_mm.engine.class_data import (
 from uniformer_mm.engine.data_checking import DataChecks
 from uniformer_mm.engine.defaults import Resumes
 from uniformer_mm.engine.fused import fuse_steps
+from uniformer_mm.engine.memory import keep_freed_memory
 from uniformer_mm.engine.precision import fit_to_device
 from uniformer_mm.engine.processes import (
     Processes,
@@ -48,7 +49,9 @@ class DataCheckRunner(DataChecks, Resumes, Processes, Runner):
     """
 
     def setup_env(self, env_cfg: dict[str, Any]) -> None:
-        """See ``Runner.setup_env``; without a GPU the backend is gloo."""
+        """See ``Runner.setup_env``; without a GPU gloo is the backend."""
+        if on_cpu():
+            keep_freed_memory()
         join_processes(self.launcher, env_cfg.get('dist_cfg'))
         super().setup_env(env_cfg)
 
