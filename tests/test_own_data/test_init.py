@@ -315,7 +315,7 @@ def too_few_names(root: Path) -> None:
         ('yolo', other_class, r'txt: line 2: class 9, and there are 3'),
         ('yolo', pixels, r'line 1: coordinates must lie in \[0, 1\]'),
         ('yolo', no_names, 'no names of classes: add data.yaml'),
-        ('yolo', empty_picture, 'can not be read'),
+        ('yolo', empty_picture, "can't be read"),
         ('voc', broken_xml, 'xml is no xml'),
         ('voc', growing_xml, 'limit on input amplification'),
         ('voc', xml_of_another_file, 'undefined entity'),

@@ -166,7 +166,7 @@ def _open_all(
                     yield Finding(
                         _file_of(part),
                         (),
-                        f'the host can not read the data set of {split}: '
+                        f"the host can't read the data set of {split}: "
                         f'{type(error).__name__}: {error}',
                         'see the errors above',
                     )

@@ -19,7 +19,7 @@ def add_parser(verbs: Any) -> None:
         description='Find out what a folder holds (boxes of COCO, Pascal VOC '
         'or YOLO; pictures and masks; keypoints of COCO; a folder of videos '
         'or of pictures per class), and write a config that trains on it. '
-        'What the host can not read as it is, is written beside the config; '
+        "What the host can't read as it is, is written beside the config; "
         'the folder itself is not changed.',
     )
     parser.add_argument(

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         hint = head_dim_hint(identity) or 'no file of this variant'
         print(
-            'catalogue: not known by this file name; head_dim can not be seen '
+            "catalogue: not known by this file name; head_dim can't be seen "
             f'in weights: check where it comes from (known files: {hint})'
         )
     for task in TASKS:

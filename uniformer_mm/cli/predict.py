@@ -33,7 +33,7 @@ def add_parser(verbs: Any) -> None:
         'predict',
         help='run a model on pictures or videos',
         description='Write annotated pictures and videos, label maps and '
-        'json below a folder, as they come. An input that can not be read is '
+        "json below a folder, as they come. An input that can't be read is "
         'told and left out, and the exit code is 1.',
     )
     parser.add_argument(

@@ -142,7 +142,7 @@ def require_own_optimizer(runner: Any) -> None:
     }
     if missing:
         raise ValueError(
-            f'cannot resume: the config has {type(optimizer).__name__}, and '
+            f"can't resume: the config has {type(optimizer).__name__}, and "
             'the checkpoint is of a training with another optimizer: it has '
             f'no {sorted(missing)}\n{CHOICES}.'
         )
@@ -155,7 +155,7 @@ def _newest(folder: Path, shapes: Shapes | None, hook: Any) -> Choice:
         text = last.read_text(encoding='utf-8', errors='replace').strip()
         state = 'names nothing'
     except OSError as error:
-        text, state = '', f'cannot be read ({error.strerror})'
+        text, state = '', f"can't be read ({error.strerror})"
     if text:
         state = f'names {text!r}'
     folders = {folder}
@@ -223,7 +223,7 @@ def _named(path: Path, shapes: Shapes | None) -> Choice:
     except ValueError as error:
         beside = _newest_beside(path, shapes)
         hint = f'The newest whole one beside it: {beside}. ' if beside else ''
-        choice.error = f'cannot resume from {error}\n{hint}{CHOICES}.'
+        choice.error = f"can't resume from {error}\n{hint}{CHOICES}."
     return choice
 
 

@@ -51,7 +51,7 @@ def _read(path: Path, *, coloured: bool) -> tuple[Array, list[int]]:
             plain = mode in ('1', 'L', 'P') and not coloured
             array = np.asarray(picture if plain else picture.convert('RGB'))
     except (OSError, SyntaxError) as error:
-        raise ValueError(f'{path} can not be read: {error}') from error
+        raise ValueError(f"{path} can't be read: {error}") from error
     if not coloured and array.ndim == 3 and (array == array[..., :1]).all():
         array = array[..., 0]  # grey, written as colours
     return array.astype(np.int64), palette

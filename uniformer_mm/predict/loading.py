@@ -157,6 +157,6 @@ def _device(device: str | torch.device | None) -> torch.device:
         torch.empty(1, device=where)
     except (AssertionError, RuntimeError) as error:
         raise ValueError(
-            f'device {str(device)!r} can not be used: {error}'
+            f"device {str(device)!r} can't be used: {error}"
         ) from error
     return where

@@ -120,7 +120,7 @@ def _read(path: str) -> Config:
     except FileNotFoundError:
         raise
     except Exception as error:
-        raise ValueError(f'{path} can not be read: {error}') from error
+        raise ValueError(f"{path} can't be read: {error}") from error
 
 
 def path_of(name: str) -> Path:

@@ -106,7 +106,7 @@ def check_head_dim(found: Found, backbone: Any, stated: int | None) -> None:
     if known is None:
         hint = head_dim_hint(found.identity)
         tell(
-            f'{name} is not in the catalogue, and head_dim can not be '
+            f"{name} is not in the catalogue, and head_dim can't be "
             f'seen in weights: check that it was trained with {head_dim=}, '
             f'and say so by head_dim={head_dim} in init_cfg'
             + (f' (known files: {hint})' if hint else ''),

@@ -59,7 +59,7 @@ _SMALL = 1 << 26
 
 
 class WeightFileError(ValueError):
-    """A file cannot be read or written; says which, why and what to do."""
+    """A file can't be read or written; says which, why and what to do."""
 
 
 class ForeignTypesError(WeightFileError):
