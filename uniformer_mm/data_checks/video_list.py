@@ -11,7 +11,7 @@ from typing import Any
 
 from uniformer_mm.data_checks.finding import Collector, Finding
 
-__all__ = ['ListNeeds', 'check_list', 'split_line']
+__all__ = ['ListNeeds', 'check_list', 'window_of']
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def check_list(path: Path, needs: ListNeeds) -> list[Finding]:
         found.warning(
             f'{len(unseen)} of {needs.classes} labels have no video: {few}'
             + ', ...' * (len(unseen) > 10),
-            'they can not be learnt nor scored',
+            "they can't be learnt nor scored",
         )
     return found.findings()
 
