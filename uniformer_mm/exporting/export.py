@@ -38,12 +38,8 @@ from uniformer_mm.exporting.networks import (
     SegmentorNetwork,
 )
 from uniformer_mm.exporting.open_sizes import open_sizes
-from uniformer_mm.exporting.parity import (
-    LIMITS,
-    ParityError,
-    Report,
-    compare,
-)
+from uniformer_mm.exporting.parity import compare
+from uniformer_mm.exporting.report import LIMITS, ParityError, Report
 from uniformer_mm.exporting.write_file import target_of, write_file
 from uniformer_mm.hosts import HOSTS
 from uniformer_mm.models import UniFormer, UniFormerLight
