@@ -11,7 +11,13 @@ from uniformer_mm.models.backbone import Backbone
 from uniformer_mm.models.blocks import AttentionBlock
 from uniformer_mm.models.stages import STRIDES
 
-__all__ = ['attention_blocks', 'backbone_of', 'choose', 'stride_of']
+__all__ = [
+    'all_blocks',
+    'attention_blocks',
+    'backbone_of',
+    'choose',
+    'stride_of',
+]
 
 
 def backbone_of(model: nn.Module) -> Backbone:
