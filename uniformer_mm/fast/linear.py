@@ -24,10 +24,13 @@ from uniformer_mm.fast.leaves import fast_layer
 from uniformer_mm.fast.processor import has_bf16, mkl_lacks_avx512
 
 __all__ = [
+    'AVAILABLE',
+    'LEAST_PRODUCTS',
     'multiplies',
     'multiply',
     'multiply_by',
     'multiplying_pays',
+    'onednn_is_on',
     'pack_weight',
     'product_pays',
     'tokens_of',

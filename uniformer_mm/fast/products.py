@@ -18,7 +18,7 @@ from uniformer_mm.fast import linear
 from uniformer_mm.fast.leaves import fast_layer
 from uniformer_mm.fast.processor import mkl_lacks_avx512
 
-__all__ = ['product']
+__all__ = ['LEAST_WEIGHTS', 'product']
 
 # Of a layer whose gradient is worth turning both factors over in memory.
 LEAST_WEIGHTS = 2**18
