@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tests.support.box_cases import random_boxes
+from tests.support.waves import wave
 
 ops = pytest.importorskip('mmcv.ops')
 from mmcv import _ext  # noqa: E402
@@ -72,12 +73,6 @@ class Op:
             outs[0], leaves, grad, materialize_grads=True
         )
         return [*(out.detach() for out in outs), *grads]
-
-
-def wave(*shape: int, step: float = 1.7) -> Tensor:
-    """Return values in [-1, 1] without a pattern."""
-    size = torch.Size(shape).numel()
-    return torch.arange(size).add(1).mul(step).sin().reshape(shape)
 
 
 def naive_carafe(features: Tensor, masks: Tensor) -> tuple[Tensor, ...]:
