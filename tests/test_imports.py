@@ -41,6 +41,7 @@ ALLOWED = {
     'cli': {
         'analysis',
         'backbones',
+        'checks',
         'cli',
         'configs',
         'data_checks',
@@ -156,7 +157,14 @@ ALLOWED = {
         'view',
         'weights',
     },
-    'swap': {'hosts', 'models.specs', 'swap', 'undeclared', 'weights.zoo'},
+    'swap': {
+        'checks',
+        'hosts',
+        'models.specs',
+        'swap',
+        'undeclared',
+        'weights.zoo',
+    },
     'toy_data': {'checks', 'toy_data'},
     'undeclared': set(),
     'transforms': {'checks', 'hosts', 'registry', 'transforms'},
@@ -169,7 +177,14 @@ ALLOWED = {
         'verify',
         'weights',
     },
-    'weights': {'deployed', 'hosts', 'models', 'registry', 'weights'},
+    'weights': {
+        'checks',
+        'deployed',
+        'hosts',
+        'models',
+        'registry',
+        'weights',
+    },
 }
 # The models, and what makes them fast and final, need torch alone.
 PORTABLE = {'checks', 'compiled', 'deployed', 'fast', 'models'}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from uniformer_mm.backbones import ARCHS
+from uniformer_mm.cli.names import read_names
 from uniformer_mm.weights.catalogued import contradictions
 from uniformer_mm.weights.convert import TASKS, convert
 from uniformer_mm.weights.files import (
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     if args.task == 'action':
         head = 'head: not permuted, no --labels given'
     if args.labels:
-        ours, wanted = map(_labels, args.labels)
+        ours, wanted = map(read_names, args.labels)
         state, step = permute_head(state, ours, wanted, 'cls_head.fc_cls.')
         report = report.then(step)
         if 'neck.head_cls.weight' in state:  # of a light model
@@ -101,10 +102,3 @@ def _head_dim(file: WeightFile, identity: Identity) -> dict[str, int]:
         entry = None
     head_dim = Found(file, identity, entry).head_dim
     return {'head_dim': head_dim} if head_dim else {}
-
-
-def _labels(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding='utf-8').strip().splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f'{path} is no UTF-8 text: {error}') from error

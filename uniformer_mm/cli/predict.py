@@ -22,6 +22,7 @@ from rich.progress import (
 )
 
 from uniformer_mm.cli.errors import reported
+from uniformer_mm.cli.names import read_names
 from uniformer_mm.hosts import HOSTS
 
 __all__ = ['add_parser', 'run']
@@ -141,7 +142,7 @@ def _predict(args: argparse.Namespace) -> int:
         weights=args.weights,
         device=args.device,
         precision=args.precision,
-        names=_names(args.names),
+        names=args.names and read_names(args.names),
         ema=args.ema,
         **options,
     )
@@ -187,15 +188,6 @@ def _with_bar(results: Iterable[Any], total: int | None) -> Iterator[Any]:
         for result in results:
             yield result
             bar.advance(task)
-
-
-def _names(path: Path | None) -> list[str] | None:
-    if path is None:
-        return None
-    try:
-        return path.read_text(encoding='utf-8').strip().splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f'--names {path} is no UTF-8 text') from error
 
 
 def _boxes(source: str | None, person: str) -> Any:

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from uniformer_mm.checks import check_choice
 from uniformer_mm.cli.errors import reported
 from uniformer_mm.hosts import HOSTS, import_extra
 
@@ -126,8 +127,7 @@ def _models(args: argparse.Namespace) -> dict[str, str | None]:
     models: dict[str, str | None] = {}
     for word in args.models or ['detection']:
         task, _, weights = word.partition('=')
-        if task not in TASKS:
-            raise ValueError(f'no task {task!r}; choose one of {TASKS}')
+        check_choice('task', task, TASKS)
         if task in models:
             raise ValueError(f'{task} is named twice; one model per task')
         models[task] = weights or None

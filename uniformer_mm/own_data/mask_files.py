@@ -76,7 +76,12 @@ def relabelled(path: Path, labels: Mapping[Value, int]) -> Array:
 
 
 def count_values(paths: Iterable[Path], *, coloured: bool) -> Counter[Value]:
-    """Value or colour -> number of pixels in all masks."""
+    """Value or colour -> number of pixels in all masks.
+
+    Raises:
+        ValueError: A mask can't be read, palettes differ, or there are more
+            values than masks have.
+    """
     total: Counter[Value] = Counter()
     palettes: dict[int, tuple[list[int], Path]] = {}
     for path in paths:

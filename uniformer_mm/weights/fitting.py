@@ -90,7 +90,11 @@ def check_settings(
 
 
 def check_head_dim(found: Found, backbone: Any, stated: int | None) -> None:
-    """Raise where head_dim is known to differ, warn where it is not known."""
+    """Raise where head_dim is known to differ, warn where it is not known.
+
+    Raises:
+        ValueError: It differs from that of the file or the catalogue.
+    """
     known, head_dim = found.head_dim, backbone.spec.head_dim
     name = found.file.path.name
     if stated is not None and known not in (None, stated):
