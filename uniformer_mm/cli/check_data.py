@@ -5,20 +5,11 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
-
+from uniformer_mm.cli.bar import progress_bar
 from uniformer_mm.configs import find_config
 
 __all__ = ['add_parser', 'run']
@@ -153,7 +144,7 @@ def _open_all(
     )
 
     done: list[Any] = []
-    with _bar() as bar:
+    with progress_bar() as bar:
         for split in splits:
             loader = config.get(f'{split}_dataloader') or {}
             for part in parts_of(loader.get('dataset')):
@@ -183,17 +174,6 @@ def _open_all(
 def _file_of(cfg: Mapping[str, Any]) -> str:
     root = str(cfg.get('data_root') or '')
     return os.path.join(root, str(cfg.get('ann_file') or ''))
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-    )
 
 
 def _write(path: Path, findings: Iterable[Any]) -> None:

@@ -11,16 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
+from uniformer_mm.cli.bar import progress_bar
 from uniformer_mm.cli.errors import reported
 from uniformer_mm.cli.names import read_names
 from uniformer_mm.hosts import HOSTS
@@ -176,14 +167,7 @@ def _predict(args: argparse.Namespace) -> int:
 
 def _with_bar(results: Iterable[Any], total: int | None) -> Iterator[Any]:
     """Yield results, and show how many there are, and how long it takes."""
-    with Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    ) as bar:
+    with progress_bar() as bar:
         task = bar.add_task('predict', total=total)
         for result in results:
             yield result
