@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
 def _read(name: str, options: Iterable[str]) -> Any:
     from mmengine import Config, DictAction
 
-    from uniformer_mm.hosts import HOSTS, import_extra
+    from uniformer_mm.hosts import host_of, import_extra
 
     config = Config.fromfile(find_config(name))
     parser = argparse.ArgumentParser()
@@ -95,13 +95,7 @@ def _read(name: str, options: Iterable[str]) -> Any:
     words = list(options)
     if words:
         config.merge_from_dict(parser.parse_args(['--set', *words]).set)
-    scope = config.get('default_scope')
-    if scope not in HOSTS:
-        raise ValueError(
-            f'{name} is of no host: default_scope must be one of '
-            f'{list(HOSTS)}, got {scope!r}'
-        )
-    import_extra(f'{scope}.datasets')
+    import_extra(f'{host_of(config).module}.datasets')
     return config
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from uniformer_mm.cli.bar import progress_bar
 from uniformer_mm.cli.errors import reported
 from uniformer_mm.cli.names import read_names
-from uniformer_mm.hosts import HOSTS
+from uniformer_mm.hosts import TASK_HOSTS
 
 __all__ = ['add_parser', 'run']
 
@@ -28,9 +28,7 @@ def add_parser(verbs: Any) -> None:
         "json below a folder, as they come. An input that can't be read is "
         'told and left out, and the exit code is 1.',
     )
-    parser.add_argument(
-        'task', choices=[host.folder for host in HOSTS.values()]
-    )
+    parser.add_argument('task', choices=list(TASK_HOSTS))
     parser.add_argument(
         'inputs',
         nargs='+',

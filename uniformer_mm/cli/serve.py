@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from uniformer_mm.checks import check_choice
 from uniformer_mm.cli.errors import reported
-from uniformer_mm.hosts import HOSTS, import_extra
+from uniformer_mm.hosts import TASK_HOSTS, import_extra
 
 if TYPE_CHECKING:
     from uniformer_mm.serve.demo import Demo
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ['add_parser', 'run']
 
-TASKS = [host.folder for host in HOSTS.values()]
+TASKS = list(TASK_HOSTS)
 QUICKSTART = 'UNIFORMER_MM_WORK_DIR'  # where quickstart.sh trains
 NOTICE = (
     'this is the model of `quickstart.sh`, trained for some minutes on drawn '
