@@ -114,7 +114,6 @@ LOGITS = wave(6, 4, step=2.3) * 4
 TARGET = torch.tensor([0, 1, 2, 3, 4, 4])  # 4: background
 WEIGHT = torch.tensor([0.5, 2.0, 1.5, 0.0])
 BOXES, SCORES = (t.float() for t in random_boxes(40))
-FOUR, TWO = (0, 1, 2, 3), (0, 1)
 LEVELS = torch.tensor([[2, 2], [3, 4]])
 STARTS = torch.tensor([0, 4])
 PLACES = wave(2, 5, 2, 2, 3, 2, step=2.9) * 0.6 + 0.5

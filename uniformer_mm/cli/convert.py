@@ -9,7 +9,7 @@ from typing import Any
 
 from uniformer_mm.backbones import ARCHS
 from uniformer_mm.cli.names import read_names
-from uniformer_mm.weights.catalogued import contradictions
+from uniformer_mm.weights.catalogued import contradictions, known_head_dim
 from uniformer_mm.weights.convert import TASKS, convert
 from uniformer_mm.weights.files import (
     WeightFile,
@@ -17,7 +17,6 @@ from uniformer_mm.weights.files import (
     read_weights,
     write_weights,
 )
-from uniformer_mm.weights.found import Found
 from uniformer_mm.weights.identity import Identity
 from uniformer_mm.weights.recognize import recognize
 from uniformer_mm.weights.steps import permute_head
@@ -100,5 +99,5 @@ def _head_dim(file: WeightFile, identity: Identity) -> dict[str, int]:
         entry = find_entry(file.path.name, file_sha256(file.path))
     if entry and contradictions(entry, identity):
         entry = None
-    head_dim = Found(file, identity, entry).head_dim
+    head_dim = known_head_dim(file, entry)
     return {'head_dim': head_dim} if head_dim else {}

@@ -65,7 +65,7 @@ def check_list(path: Path, needs: ListNeeds) -> list[Finding]:
         if not line.strip():
             found.error('a line is blank', 'remove it', at)
             continue
-        columns = split_line(line, needs.delimiter)
+        columns = line.strip().split(needs.delimiter)  # as mmaction2
         fault = _fault_of(columns, needs)
         if fault:
             found.error(fault, f'a line must be {form!r}', at)
@@ -95,11 +95,6 @@ def check_list(path: Path, needs: ListNeeds) -> list[Finding]:
             "they can't be learnt nor scored",
         )
     return found.findings()
-
-
-def split_line(line: str, delimiter: str | None) -> list[str]:
-    """Return the columns of a line, as mmaction2 finds them."""
-    return line.strip().split(delimiter)
 
 
 def _form(needs: ListNeeds) -> str:

@@ -41,7 +41,9 @@ def all_blocks(backbone: Backbone) -> dict[str, nn.Module]:
     return {
         f'stage{stage}.{j}': block
         for stage in range(1, backbone.num_stages + 1)
-        for j, block in enumerate(_blocks(backbone, stage))
+        for j, block in enumerate(
+            backbone.get_submodule(f'blocks{stage}').children()
+        )
     }
 
 
@@ -92,7 +94,3 @@ def choose(
 def stride_of(name: str) -> int:
     """Return the input pixels per token of a block's map."""
     return STRIDES[int(name.removeprefix('stage').partition('.')[0]) - 1]
-
-
-def _blocks(backbone: Backbone, stage: int) -> Any:
-    return backbone.get_submodule(f'blocks{stage}').children()
