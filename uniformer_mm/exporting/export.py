@@ -21,6 +21,7 @@ from uniformer_mm.checks import (
 )
 from uniformer_mm.configs import find_config
 from uniformer_mm.deployed import deploy
+from uniformer_mm.exporting.compare import compare
 from uniformer_mm.exporting.detector import DetectorNetwork
 from uniformer_mm.exporting.graph import EXAMPLE_SIDE, MIN_SIDE
 from uniformer_mm.exporting.inputs import (
@@ -38,8 +39,7 @@ from uniformer_mm.exporting.networks import (
     SegmentorNetwork,
 )
 from uniformer_mm.exporting.open_sizes import open_sizes
-from uniformer_mm.exporting.parity import compare
-from uniformer_mm.exporting.report import LIMITS, ParityError, Report
+from uniformer_mm.exporting.parity import LIMITS, ParityError, Report
 from uniformer_mm.exporting.write_file import target_of, write_file
 from uniformer_mm.hosts import host_of
 from uniformer_mm.models import UniFormer, UniFormerLight

@@ -1,82 +1,182 @@
-"""What an exported file gives, beside what the host's model gives."""
+"""How far an exported file is from the host's model, and whether it passes."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
+from uniformer_mm.exporting.latency import Latency
 
-from uniformer_mm.exporting.matching import matched
-from uniformer_mm.exporting.networks import Network
-from uniformer_mm.exporting.report import Case, Error
-from uniformer_mm.runtimes import Session
-
-__all__ = ['compare']
+__all__ = ['LIMITS', 'Case', 'Error', 'ParityError', 'Report']
 
 
-def compare(
-    network: type[Network],
-    model: Any,
-    session: Session,
-    inputs: Iterable[Tensor],
-    *,
-    pictures: bool,
-) -> Iterator[Case]:
-    """Yield a case per input.
+@dataclass(frozen=True)
+class Error:
+    """How far one output is from the host's.
 
-    Args:
-        network: The kind of network, for its reference.
-        model: The host's model.
-        session: The exported file.
-        inputs: (N, ...) each.
-        pictures: Whether these are of pictures.
+    Attributes:
+        largest (float): In the output's own unit.
+        relative (float): The largest error over the largest value.
+        rms (float): Root mean square of the error over that of the values.
     """
-    task, names = session.card.task, session.card.outputs
-    for x in inputs:
-        with torch.no_grad():
-            values = network.reference(model, x)
-        expected = dict(zip(names, values, strict=True))
-        got = session(x)
-        compared, agreed = 0, 0
-        if task == 'detection':
-            total = int((expected['labels'] >= 0).sum())
-            found = int((got['labels'] >= 0).sum())
-            expected, got = matched(expected, got)
-            agreed = len(expected['boxes'])
-            # Those that one of the two has alone are none that agree.
-            compared = total + found - agreed
-        elif task != 'backbone':
-            mine, theirs = _labels(task, got), _labels(task, expected)
-            compared = theirs.numel()
-            if mine.shape == theirs.shape:
-                agreed = int((mine == theirs).sum())
-        errors = {
-            name: _error(got[name], value)
-            for name, value in expected.items()
-            if value.is_floating_point()
+
+    largest: float
+    relative: float
+    rms: float
+
+
+class Limit(NamedTuple):
+    """What a precision is let pass.
+
+    Attributes:
+        measure (str): The field of ``Error`` that counts.
+        error (float): The most of it.
+        agreement (float): Least share of labels that are the same.
+    """
+
+    measure: str
+    error: float
+    agreement: float
+
+
+# NOTE: the largest error of rounding grows with the number of values. Of masks
+# it is that of one pixel at an edge, and reaches half of the range where 98 %
+# of the pixels are on the same side.
+LIMITS: Mapping[str, Limit] = {
+    'fp32': Limit('relative', 1e-4, 0.99),
+    'bf16': Limit('rms', 0.1, 0.9),
+    'int8': Limit('rms', 0.3, 0.8),
+}
+"""Precision -> what it is let pass."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input that both were given.
+
+    Attributes:
+        shape (tuple[int]): Of the input.
+        picture (bool): Whether it is of a picture, or noise.
+        errors (dict): Output -> how far it is off.
+        compared (int): Labels that were compared: pixels, keypoints, clips or
+            boxes; 0 for backbones.
+        agreed (int): How many of them were the same.
+    """
+
+    shape: tuple[int, ...]
+    picture: bool
+    errors: dict[str, Error]
+    compared: int
+    agreed: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What all inputs together say of an exported file.
+
+    Attributes:
+        file (str): Name of the file.
+        task (str): That of the file's card.
+        format (str): A key of ``SUFFIXES``.
+        precision (str): 'fp32', 'bf16' or 'int8'.
+        tolerance (float): The largest ``error`` that is let pass.
+        least_agreement (float): Least share of labels that are the same.
+        cases (list[Case]): The inputs.
+        latency (Latency | None): Of the first one.
+    """
+
+    file: str
+    task: str
+    format: str
+    precision: str
+    tolerance: float
+    least_agreement: float
+    cases: list[Case] = field(default_factory=list)
+    latency: Latency | None = None
+
+    @property
+    def judged(self) -> list[Case]:
+        """The inputs that count: all, for int8 what it is calibrated for."""
+        pictures = [case for case in self.cases if case.picture]
+        return (
+            pictures if self.precision == 'int8' and pictures else self.cases
+        )
+
+    @property
+    def measure(self) -> str:
+        """The field of ``Error`` that counts."""
+        return LIMITS[self.precision].measure
+
+    @property
+    def error(self) -> float:
+        """The largest of it; no number if there is one that is none."""
+        found = [
+            float(getattr(error, self.measure))
+            for case in self.judged
+            for error in case.errors.values()
+        ]
+        return math.nan if any(map(math.isnan, found)) else max(found)
+
+    @property
+    def agreement(self) -> float | None:
+        """Share of labels that are the same; None where there are none."""
+        compared = sum(case.compared for case in self.judged)
+        agreed = sum(case.agreed for case in self.judged)
+        return agreed / compared if compared else None
+
+    @property
+    def failures(self) -> list[str]:
+        """Why it does not pass; empty if it does."""
+        found = []
+        # So that what is no number does not pass.
+        if not self.error <= self.tolerance:
+            found.append(
+                f'the {self.measure} error {self.error:.2e} is above '
+                f'{self.tolerance:.0e}'
+            )
+        agreement = self.agreement
+        if self.task == 'backbone':
+            return found
+        if agreement is None:
+            found.append(
+                'nothing was found that could be compared: give pictures'
+            )
+        elif agreement < self.least_agreement:
+            found.append(
+                f'{agreement:.2%} of the labels agree, not '
+                f'{self.least_agreement:.0%}'
+            )
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, as the report's json has it."""
+        return asdict(self) | {
+            'measure': self.measure,
+            'error': self.error,
+            'agreement': self.agreement,
+            'failures': self.failures,
         }
-        yield Case(tuple(x.shape), pictures, errors, compared, agreed)
+
+    def save(self, path: Path) -> None:
+        """Write it as json."""
+        text = json.dumps(self.to_dict(), indent=2)
+        path.write_text(text + '\n', encoding='utf-8')
 
 
-def _error(got: Tensor, expected: Tensor) -> Error:
-    if got.shape != expected.shape:
-        return Error(math.inf, math.inf, math.inf)
-    if not expected.numel():
-        return Error(0.0, 0.0, 0.0)
-    error = got - expected
-    least = torch.finfo(error.dtype).tiny
-    largest = error.abs().max()
-    relative = largest / expected.abs().max().clamp_min(least)
-    rms = error.norm() / expected.norm().clamp_min(least)
-    return Error(float(largest), float(relative), float(rms))
+class ParityError(ValueError):
+    """An exported file does not give what the model gives.
 
+    Attributes:
+        report (Report): How far it is off.
+    """
 
-def _labels(task: str, outputs: Mapping[str, Tensor]) -> Tensor:
-    if task == 'pose':  # the places of the peaks
-        peaks = [value.flatten(2).argmax(-1) for value in outputs.values()]
-        return torch.stack(peaks)
-    (scores,) = outputs.values()
-    return scores.argmax(1)
+    def __init__(self, report: Report, path: Path) -> None:
+        self.report = report
+        super().__init__(
+            f'{report.file} is off and was kept as {path}: '
+            + '; '.join(report.failures)
+        )
