@@ -101,7 +101,7 @@ check_online() {
   words=$("$venv/bin/python" -m pip install --quiet --retries 1 --timeout 10 \
     --disable-pip-version-check "$pip" 2>&1) || {
     cause=$(grep -m 1 'connection broken' <<<"$words") || cause=$words
-    die 'cannot fetch from the Python package index: offline, or a proxy or' \
+    die "can't fetch from the Python package index: offline, or a proxy or" \
       'mirror that pip does not know (pip config list shows what it knows).' \
       "pip says: $cause"
   }

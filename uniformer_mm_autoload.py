@@ -72,7 +72,7 @@ class ReplacementFinder:
         optimizer, and programs that never needed us must get the answer "no".
 
         Raises:
-            ImportError: ``uniformer_mm`` is there and cannot be imported;
+            ImportError: ``uniformer_mm`` is there and can't be imported;
                 hiding that behind "No module named 'mmcv._ext'" would
                 mislead.
         """
@@ -217,7 +217,7 @@ def install() -> None:
     a complete mmaction2 or xtcocotools; ``FallbackFinder`` is first and gives
     the original its turn before ours.
     """
-    # No error here is worth a torch that cannot be imported.
+    # No error here is worth a torch that can't be imported.
     with suppress(Exception):
         if is_installed() or os.environ.get(ENV_SWITCH) == '0':
             return

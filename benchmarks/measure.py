@@ -20,7 +20,7 @@ from benchmarks.modes import BASELINE, DTYPES, Models
 from benchmarks.table import Row
 from benchmarks.timing import Times, interleave, synchronizer
 
-__all__ = ['Settings', 'make_rows', 'measure']
+__all__ = ['Settings', 'measure']
 
 GEMM = 'gemm'
 GEMM_SIZE = {'cpu': 2048, 'cuda': 8192}

@@ -11,7 +11,7 @@ import torch
 
 from tests.support.golden import GoldenCase
 from uniformer_mm.fast import path
-from uniformer_mm.hosts import HOSTS
+from uniformer_mm.hosts import TASK_HOSTS
 from uniformer_mm.toy_data import ToyDataSpec, make_toy_data
 
 if TYPE_CHECKING:
@@ -66,10 +66,9 @@ def host_test(
 ) -> Callable[[str], HostTest]:
     """Task -> what the host's test loop gives; run when first asked for."""
     done: dict[str, HostTest] = {}
-    modules = {host.folder: host.module for host in HOSTS.values()}
 
     def get(task: str) -> HostTest:
-        pytest.importorskip(modules[task])
+        pytest.importorskip(TASK_HOSTS[task])
         from tests.support.host_tests import run_host_test
 
         if task not in done:

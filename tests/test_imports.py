@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import graphlib
 import sys
+from functools import cache
 
 import pytest
 
@@ -39,6 +41,7 @@ ALLOWED = {
     'cli': {
         'analysis',
         'backbones',
+        'checks',
         'cli',
         'configs',
         'data_checks',
@@ -154,7 +157,14 @@ ALLOWED = {
         'view',
         'weights',
     },
-    'swap': {'hosts', 'models.specs', 'swap', 'undeclared', 'weights.zoo'},
+    'swap': {
+        'checks',
+        'hosts',
+        'models.specs',
+        'swap',
+        'undeclared',
+        'weights.zoo',
+    },
     'toy_data': {'checks', 'toy_data'},
     'undeclared': set(),
     'transforms': {'checks', 'hosts', 'registry', 'transforms'},
@@ -167,7 +177,14 @@ ALLOWED = {
         'verify',
         'weights',
     },
-    'weights': {'deployed', 'hosts', 'models', 'registry', 'weights'},
+    'weights': {
+        'checks',
+        'deployed',
+        'hosts',
+        'models',
+        'registry',
+        'weights',
+    },
 }
 # The models, and what makes them fast and final, need torch alone.
 PORTABLE = {'checks', 'compiled', 'deployed', 'fast', 'models'}
@@ -196,6 +213,29 @@ def test_a_file_imports_what_its_rule_allows(name: str) -> None:
             assert any(within(rest, a) for a in allowed), (
                 f'{path} imports {module}'
             )
+
+
+@cache
+def exported(name: str) -> set[str] | None:
+    for node in ast.parse(FILES[name].read_text()).body:
+        match node:
+            case ast.Assign(targets=[ast.Name('__all__')], value=names):
+                return set(ast.literal_eval(names))
+    return None
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_a_file_imports_what_others_export(name: str) -> None:
+    for node in ast.walk(ast.parse(FILES[name].read_text())):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        module = str(node.module).removeprefix('uniformer_mm.')
+        if module not in FILES:
+            continue
+        names = {alias.name for alias in node.names}
+        files = {n for n in names if f'{module}.{n}' in FILES}
+        known = exported(module)
+        assert known is None or names - files <= known, module
 
 
 def test_nothing_is_allowed_that_is_not_used() -> None:

@@ -139,7 +139,7 @@ def test_no_connection_leaves_nothing(tmp_path: Path) -> None:
         PIP_CONFIG_FILE=os.devnull,
     )
     # Ours are the first words, and pip's on the connection come after them.
-    assert_refused(done, 'cannot fetch from the Python package index: offline')
+    assert_refused(done, "can't fetch from the Python package index: offline")
     assert 'pip says: WARNING: Retrying' in done.stderr
     assert 'No matching distribution' not in done.stderr
     assert not (tmp_path / 'venv').exists()

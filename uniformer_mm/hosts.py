@@ -11,7 +11,15 @@ from typing import Any
 from uniformer_mm import undeclared
 from uniformer_mm.doctor.advice import advise
 
-__all__ = ['EXTRAS', 'HOSTS', 'Host', 'advice', 'import_extra']
+__all__ = [
+    'EXTRAS',
+    'HOSTS',
+    'TASK_HOSTS',
+    'Host',
+    'advice',
+    'host_of',
+    'import_extra',
+]
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,27 @@ HOSTS: Mapping[str, Host] = {
     )
 }
 """Module -> host."""
+
+TASK_HOSTS: Mapping[str, str] = {
+    host.folder: host.module for host in HOSTS.values()
+}
+"""Task, which is the name of a folder -> module of its host."""
+
+
+def host_of(config: Mapping[str, Any]) -> Host:
+    """Return the host of a config.
+
+    Raises:
+        ValueError: Its ``default_scope`` names none.
+    """
+    scope = config.get('default_scope')
+    if not isinstance(scope, str) or scope not in HOSTS:
+        raise ValueError(
+            f'default_scope of a config must be one of {list(HOSTS)}, got '
+            f'{scope!r}: set it, it says which host builds the model'
+        )
+    return HOSTS[scope]
+
 
 EXTRAS: Mapping[str, str] = {
     **{

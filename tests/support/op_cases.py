@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tests.support.box_cases import random_boxes
+from tests.support.waves import wave
 
 ops = pytest.importorskip('mmcv.ops')
 from mmcv import _ext  # noqa: E402
@@ -74,12 +75,6 @@ class Op:
         return [*(out.detach() for out in outs), *grads]
 
 
-def wave(*shape: int, step: float = 1.7) -> Tensor:
-    """Return values in [-1, 1] without a pattern."""
-    size = torch.Size(shape).numel()
-    return torch.arange(size).add(1).mul(step).sin().reshape(shape)
-
-
 def naive_carafe(features: Tensor, masks: Tensor) -> tuple[Tensor, ...]:
     """Return output and gradients: mmcv has none of them on the CPU."""
     sizes = {'kernel_size': 3, 'group_size': 2, 'scale_factor': 2}
@@ -119,7 +114,6 @@ LOGITS = wave(6, 4, step=2.3) * 4
 TARGET = torch.tensor([0, 1, 2, 3, 4, 4])  # 4: background
 WEIGHT = torch.tensor([0.5, 2.0, 1.5, 0.0])
 BOXES, SCORES = (t.float() for t in random_boxes(40))
-FOUR, TWO = (0, 1, 2, 3), (0, 1)
 LEVELS = torch.tensor([[2, 2], [3, 4]])
 STARTS = torch.tensor([0, 4])
 PLACES = wave(2, 5, 2, 2, 3, 2, step=2.9) * 0.6 + 0.5

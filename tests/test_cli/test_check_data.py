@@ -115,7 +115,7 @@ CLASSED = 'classes/train/circle/000000.jpg'
         ('mmpretrain', CLASSED, DAMAGE['cut'], 'the picture is damaged'),
         ('mmpretrain', CLASSED, DAMAGE['empty'], 'is empty (0 bytes)'),
         ('mmaction', CLIP, DAMAGE['empty'], 'a video is empty'),
-        ('mmaction', CLIP, DAMAGE['cut'], 'can not read'),
+        ('mmaction', CLIP, DAMAGE['cut'], "can't read"),
         ('mmaction', LIST, spaces, 'a file name has a space'),
     ],
 )

@@ -71,7 +71,7 @@ def test_convert(
     # What the catalogue knows by the name stays known in the new file.
     main(['inspect', str(target)])
     out = capsys.readouterr().out
-    told = 'name; head_dim 64\n' if known else 'head_dim can not be seen in'
+    told = 'name; head_dim 64\n' if known else "head_dim can't be seen in"
     assert told in out
     assert out.count('head_dim') == 1
 
@@ -152,7 +152,7 @@ def test_inspect(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(['inspect', str(folder / 'video.pth')]) == 0
     out = capsys.readouterr().out
     assert 'video classifier of 400 classes' in out
-    assert 'head_dim can not be seen' in out
+    assert "head_dim can't be seen" in out
     assert '64 as uniformer-small' in out
 
 

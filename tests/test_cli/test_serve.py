@@ -90,7 +90,7 @@ def test_the_model_of_the_quickstart(
 @pytest.mark.parametrize(
     ('words', 'error'),
     [
-        (['text'], "no task 'text'; choose one of"),
+        (['text'], "unknown task 'text'; choose one of"),
         (['pose', 'pose=a.pth'], 'pose is named twice'),
         (['pose', 'action', '--weights', 'a'], 'are for a single TASK'),
         (['action', '--detector', 'a'], '--detector is for pose'),

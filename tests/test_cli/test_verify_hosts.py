@@ -17,7 +17,7 @@ from mmengine.registry import RUNNERS
 
 from uniformer_mm import configs
 from uniformer_mm.cli.main import main
-from uniformer_mm.predict.model_config import TASK_HOSTS
+from uniformer_mm.hosts import TASK_HOSTS
 from uniformer_mm.verify.metrics import METRICS
 from uniformer_mm.weights.fetch import WEIGHTS_VARIABLE
 from uniformer_mm.weights.zoo import ZOO

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.support.waves import wave
+
 ops = pytest.importorskip('mmcv.ops')
 from mmcv import _ext  # noqa: E402
-
-from tests.support.op_cases import wave  # noqa: E402
 
 # On the CPU compiled mmcv has no kernels for these ops.
 pytestmark = pytest.mark.usefixtures('mmcv_lite')

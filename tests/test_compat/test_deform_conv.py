@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from tests.support.bilinear import sample
+from tests.support.waves import assert_same, wave
 
 ops = pytest.importorskip('mmcv.ops')
 pytest.importorskip('torchvision')
-from tests.support.op_cases import wave  # noqa: E402
 
 
 class Case(NamedTuple):
@@ -99,18 +99,6 @@ def by_definition(
     )
     out = out.permute(0, 3, 1, 2)
     return out if bias is None else out + bias[:, None, None]
-
-
-def assert_same(got: Tensor, expected: Tensor, leaves: list[Tensor]) -> None:
-    """Compare values and gradients."""
-    torch.testing.assert_close(got, expected, rtol=0, atol=1e-11)
-    grad = wave(*got.shape, step=2.7).double()
-    for a, b in zip(
-        torch.autograd.grad(got, leaves, grad),
-        torch.autograd.grad(expected, leaves, grad),
-        strict=True,
-    ):
-        torch.testing.assert_close(a, b, rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize('case', CASES)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 pytest.importorskip('torchvision')
-from tests.support.op_cases import OPS, wave
+from tests.support.op_cases import OPS
+from tests.support.waves import wave
 
 pytestmark = pytest.mark.usefixtures('mmcv_lite')
 HALVES = (torch.float16, torch.bfloat16)

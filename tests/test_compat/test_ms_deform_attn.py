@@ -5,14 +5,13 @@ import torch
 from torch import Tensor
 
 from tests.support.bilinear import sample
+from tests.support.waves import assert_same, wave
 
 ops = pytest.importorskip('mmcv.ops')
 from mmcv.ops.multi_scale_deform_attn import (  # noqa: E402
     MultiScaleDeformableAttnFunction,
     multi_scale_deformable_attn_pytorch,
 )
-
-from tests.support.op_cases import wave  # noqa: E402
 
 # What mmcv calls on CUDA alone is called here on the CPU.
 pytestmark = pytest.mark.usefixtures('mmcv_lite')
@@ -59,14 +58,7 @@ def by_definition(value: Tensor, places: Tensor, weights: Tensor) -> Tensor:
 def test_forward_and_backward_by_definition() -> None:
     inputs = make_inputs()
     got, expected = attend(*inputs), by_definition(*inputs)
-    torch.testing.assert_close(got, expected, rtol=0, atol=1e-12)
-    grad = wave(*got.shape, step=2.1).double()
-    for a, b in zip(
-        torch.autograd.grad(got, inputs, grad),
-        torch.autograd.grad(expected, inputs, grad),
-        strict=True,
-    ):
-        torch.testing.assert_close(a, b, rtol=0, atol=1e-11)
+    assert_same(got, expected, inputs)
 
 
 def test_equals_what_mmcv_does_on_the_cpu() -> None:

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.support.waves import wave
+
 ops = pytest.importorskip('mmcv.ops')
-from tests.support.op_cases import wave  # noqa: E402
 
 
 @pytest.mark.parametrize('mode', ['top', 'bottom', 'left', 'right'])

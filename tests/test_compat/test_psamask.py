@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.support.waves import wave
+
 ops = pytest.importorskip('mmcv.ops')
 from mmcv import _ext  # noqa: E402
-
-from tests.support.op_cases import wave  # noqa: E402
 
 HEIGHT, WIDTH = 3, 4
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from tests.support.bilinear import sample_with_border
+from tests.support.waves import assert_same, wave
 
 ops = pytest.importorskip('mmcv.ops')
-from tests.support.op_cases import wave  # noqa: E402
 
 # On the CPU compiled mmcv has no kernels for these ops.
 pytestmark = pytest.mark.usefixtures('mmcv_lite')
@@ -31,20 +31,6 @@ ROIS = torch.tensor(
 
 def make_maps(channels: int = 3) -> Tensor:
     return wave(2, channels, 5, 7).double().requires_grad_()
-
-
-def assert_same(
-    got: Tensor, expected: Tensor, leaves: list[Tensor], atol: float = 1e-11
-) -> None:
-    """Compare values and gradients."""
-    torch.testing.assert_close(got, expected, rtol=0, atol=atol)
-    grad = wave(*got.shape, step=2.7).double()
-    for a, b in zip(
-        torch.autograd.grad(got, leaves, grad),
-        torch.autograd.grad(expected, leaves, grad),
-        strict=True,
-    ):
-        torch.testing.assert_close(a, b, rtol=0, atol=atol)
 
 
 def roi_pool_by_definition(maps: Tensor) -> Tensor:

@@ -8,8 +8,9 @@ import torch
 from torch import distributed
 from torch.nn import BatchNorm2d
 
+from tests.support.waves import wave
+
 ops = pytest.importorskip('mmcv.ops')
-from tests.support.op_cases import wave  # noqa: E402
 
 # On the CPU compiled mmcv has no kernels for these ops.
 pytestmark = pytest.mark.usefixtures('mmcv_lite')

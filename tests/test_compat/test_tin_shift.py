@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.support.waves import wave
+
 ops = pytest.importorskip('mmcv.ops')
-from tests.support.op_cases import wave  # noqa: E402
 
 # On the CPU compiled mmcv has no kernels for this op.
 pytestmark = pytest.mark.usefixtures('mmcv_lite')

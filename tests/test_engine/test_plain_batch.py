@@ -22,7 +22,7 @@ from mmengine.structures import (
 from tests.support.one_step import to_one_small_step
 from tests.support.recipe import load_config
 from uniformer_mm.engine.plain_batch import ELEMENTS, from_plain, to_plain
-from uniformer_mm.hosts import HOSTS, import_extra
+from uniformer_mm.hosts import TASK_HOSTS, import_extra
 from uniformer_mm.weights.reading import load_content
 
 CONFIGS = [
@@ -77,12 +77,12 @@ def assert_same(got: Any, expected: Any) -> None:
 def test_batch_of_a_host(
     task: str, name: str, few_shapes: Path, tmp_path: Path
 ) -> None:
-    (host,) = (h for h in HOSTS.values() if h.folder == task)
-    pytest.importorskip(host.module)
+    host = TASK_HOSTS[task]
+    pytest.importorskip(host)
     config = load_config(task, name)
     to_one_small_step(config, task, few_shapes)
-    import_extra(host.module)
-    with DefaultScope.overwrite_default_scope(host.module):
+    import_extra(host)
+    with DefaultScope.overwrite_default_scope(host):
         loader = Runner.build_dataloader(config.train_dataloader, seed=0)
     batch = next(iter(loader))
     got, left_out = through_a_file(batch, tmp_path / 'batch.pth')

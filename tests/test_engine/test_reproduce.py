@@ -86,11 +86,11 @@ CALLS = "dict(type='pathlib.Path.mkdir')"
         ({'config': 'a = 3'}, 'names no host'),
         (
             {'config': "default_scope='mmseg'\nmodel=dict()"},
-            'cannot be done again',
+            "can't be done again",
         ),
         ({'batch': {'kind': 'os.getcwd'}}, "holds no 'os.getcwd'"),
         ({'state_dict': {}}, 'Missing key'),
-        ({'random_state': {}}, 'cannot be done again'),
+        ({'random_state': {}}, "can't be done again"),
         ({'format': 0}, 'its format is 0'),
         ({'files': None}, 'of this release'),
     ],

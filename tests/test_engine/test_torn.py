@@ -225,7 +225,7 @@ def test_nothing_to_resume_begins(tmp_path: Path, whole: Any) -> None:
 def test_a_named_file_is_taken_or_refused(folder: Path, whole: Any) -> None:
     first, second = folder / NAMES[0], folder / NAMES[1]
     second.write_bytes(second.read_bytes()[:3000])
-    match = f'cannot resume from {second}[^\n]*\n[^\n]*{NAMES[0]}'
+    match = f"can't resume from {second}[^\n]*\n[^\n]*{NAMES[0]}"
     with pytest.raises(ValueError, match=match):
         resume(folder, load_from=str(second))
     # Weights alone.
@@ -273,7 +273,7 @@ def test_a_full_disk_is_named(
 
     before = sorted(folder.glob('*.pth'))
     monkeypatch.setattr(LocalBackend, 'put', put)
-    with pytest.raises(OSError, match=r'epoch_3\.pth cannot be written'):
+    with pytest.raises(OSError, match=r"epoch_3\.pth can't be written"):
         resume(folder)
     assert sorted(folder.glob('*.pth')) == before
     assert not list(folder.glob('.*.part'))

@@ -8,7 +8,8 @@ from dataclasses import astuple
 import pytest
 import torch
 
-from uniformer_mm.exporting.parity import Case, Error, Report, _error
+from uniformer_mm.exporting.compare import _error
+from uniformer_mm.exporting.parity import Case, Error, Report
 
 
 def case(error: Error, *, picture: bool, agreed: int = 9) -> Case:

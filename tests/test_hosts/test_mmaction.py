@@ -149,7 +149,7 @@ def test_a_broken_video_is_named_by_a_worker(tmp_path: Path) -> None:
         loader = DataCheckRunner.build_dataloader(config.train_dataloader)
     assert loader.num_workers == 1
     with pytest.raises(
-        BadSampleError, match=r'can not read .*train/000005\.mp4'
+        BadSampleError, match=r"can't read .*train/000005\.mp4"
     ):
         list(loader)
 

@@ -17,12 +17,11 @@ from mmengine.registry import RUNNERS
 
 from tests.support import own_folders as own
 from uniformer_mm.cli.main import main
-from uniformer_mm.hosts import HOSTS
+from uniformer_mm.hosts import TASK_HOSTS
 from uniformer_mm.own_data import write_config
 from uniformer_mm.toy_data import CLASSES, MOTIONS, ToyDataSpec, make_toy_data
 
 Make = Callable[[Path, Path], None]
-MODULES = {host.folder: host.module for host in HOSTS.values()}
 FOLDERS: dict[str, tuple[str, Make]] = {
     'coco': ('detection', own.make_coco),
     'coco boxes': ('detection', own.make_boxes),
@@ -76,7 +75,7 @@ def init(
 ) -> tuple[Path, str]:
     """The config that the command writes, and what it prints."""
     task, make = FOLDERS[kind]
-    pytest.importorskip(f'{MODULES[task]}.datasets')
+    pytest.importorskip(f'{TASK_HOSTS[task]}.datasets')
     root = folder / 'mine'
     root.mkdir()
     make(toy, root)
@@ -96,7 +95,7 @@ def test_what_is_found_and_what_is_written(
     out, printed = init(kind, toy, tmp_path, capsys)
     model, classes = FOUND[kind]
     config = Config.fromfile(out)
-    assert f'mim train {MODULES[FOLDERS[kind][0]]} {out}' in printed
+    assert f'mim train {TASK_HOSTS[FOLDERS[kind][0]]} {out}' in printed
     data = config.train_dataloader.dataset
     if kind == 'videos':
         assert tuple(config.classes) == classes
@@ -315,7 +314,7 @@ def too_few_names(root: Path) -> None:
         ('yolo', other_class, r'txt: line 2: class 9, and there are 3'),
         ('yolo', pixels, r'line 1: coordinates must lie in \[0, 1\]'),
         ('yolo', no_names, 'no names of classes: add data.yaml'),
-        ('yolo', empty_picture, 'can not be read'),
+        ('yolo', empty_picture, "can't be read"),
         ('voc', broken_xml, 'xml is no xml'),
         ('voc', growing_xml, 'limit on input amplification'),
         ('voc', xml_of_another_file, 'undefined entity'),

@@ -229,7 +229,7 @@ def few_names(root: Path) -> None:
             ),
             'no object that can be used: .*needs 12 numbers; one has 11',
         ),
-        ('videos', broken_video, r'mp4 can not be read: it is no video'),
+        ('videos', broken_video, r"mp4 can't be read: it is no video"),
         ('pictures', outside, r'out\.jpg is in no folder of a class'),
         ('pictures', beside_splits, r'in .* are beside the splits .*train'),
         ('pictures', split_below, r"\['test'\] are below folders of classes"),

@@ -57,7 +57,7 @@ def test_bad_clips(
     assert [r.error.partition(',')[0].partition('(')[0] for r in results] == [
         'a clip must be a video ',
         'the file is empty',
-        'can not read ' + str(tmp_path / 'text.mp4') + ' ',
+        "can't read " + str(tmp_path / 'text.mp4') + ' ',
         'a camera has no end: record a clip first',
         'a clip must be ',
     ]

@@ -118,7 +118,7 @@ def test_weights_of_other_classes(host_test: Get) -> None:
         ({'config': 'a.py'}, ValueError, 'weights must be given with config'),
         ({'names': 'cat'}, TypeError, 'names must be a list'),
         ({'person': 'cat'}, TypeError, 'for pose, not for segmentation'),
-        ({'device': 'gpu'}, ValueError, "device 'gpu' can not be used"),
+        ({'device': 'gpu'}, ValueError, "device 'gpu' can't be used"),
         ({'weights': 'none.pth'}, FileNotFoundError, "'none.pth' is no file"),
     ],
 )

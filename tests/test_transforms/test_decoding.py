@@ -50,7 +50,7 @@ def test_a_video(video: Path) -> None:
 def test_a_file_that_is_no_video(tmp_path: Path) -> None:
     path = tmp_path / 'notes.mp4'
     path.write_text('not a video\n' * 100)
-    with pytest.raises(OSError, match=r'can not read .*notes\.mp4 \(.*Fetch'):
+    with pytest.raises(OSError, match=r"can't read .*notes\.mp4 \(.*Fetch"):
         read(path)
 
 
@@ -58,7 +58,7 @@ def test_a_file_that_is_cut_off(video: Path, tmp_path: Path) -> None:
     data = video.read_bytes()
     path = tmp_path / 'cut.mp4'
     path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(OSError, match=r'can not read .*cut\.mp4 .*annotation'):
+    with pytest.raises(OSError, match=r"can't read .*cut\.mp4 .*annotation"):
         read(path)
 
 
@@ -69,7 +69,7 @@ def test_damage_that_shows_on_decoding(video: Path, tmp_path: Path) -> None:
     data[start:end] = bytes(end - start)
     path = tmp_path / 'zeros.mp4'
     path.write_bytes(data)
-    with pytest.raises(OSError, match=r'can not read .*zeros\.mp4'):
+    with pytest.raises(OSError, match=r"can't read .*zeros\.mp4"):
         read(path)
 
 
@@ -155,7 +155,7 @@ def test_broken_frames(folder: Path, content: bytes | None) -> None:
     path.unlink()
     if content:
         path.write_bytes(content)
-    with pytest.raises(OSError, match=f'can not read {folder}'):
+    with pytest.raises(OSError, match=f"can't read {folder}"):
         read_frames(folder)
 
 

@@ -81,14 +81,14 @@ def test_files_of_the_hub(hub: dict[str, str], tmp_path: Path) -> None:
     outs = fetched(*sources, **hub)
     assert dict(zip(cases, outs, strict=False)) == cases
     for source, out in zip(missing, outs[len(cases) :], strict=True):
-        assert out.startswith(f"OSError: cannot get 'hf-hub:{source}' from")
+        assert out.startswith(f"OSError: can't get 'hf-hub:{source}' from")
         assert f'{hub["HF_ENDPOINT"]}/me/' in out
     # In a folder's stead, what is in the cache is taken, and nothing else.
     offline = {**hub, WEIGHTS_VARIABLE: str(tmp_path)}
     sources = ['hf-hub:me/safe', 'hf-hub:me/several/a.pth']
     here, not_here = fetched(*sources, **offline)
     assert here == 'model.safetensors'
-    assert "OSError: cannot get 'hf-hub:me/several/a.pth' from huggin" in (
+    assert "OSError: can't get 'hf-hub:me/several/a.pth' from huggin" in (
         not_here
     )
 

@@ -226,7 +226,7 @@ def test_half_precision_stays() -> None:
 @pytest.mark.parametrize(
     ('state', 'target', 'how', 'message'),
     [
-        ({}, {}, 'center', r"unknown how='center'; choose one of \('mean', "),
+        ({}, {}, 'center', r"unknown how 'center'; choose one of \['mean', "),
         (
             {'aux_head.weight': KERNEL, 'x': KERNEL},
             {'x': KERNEL.shape},

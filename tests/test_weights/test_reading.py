@@ -127,7 +127,7 @@ def test_no_permission(open_folder: Path) -> None:
     not Path('/proc/self/mem').exists(), reason='a file that fails when read'
 )
 def test_failing_disk() -> None:
-    with pytest.raises(WeightFileError, match=r'mem cannot be read: .*error'):
+    with pytest.raises(WeightFileError, match=r"mem can't be read: .*error"):
         read_weights('/proc/self/mem')
 
 

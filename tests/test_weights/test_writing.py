@@ -231,7 +231,7 @@ def test_write_that_stops_half_way(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout.splitlines() == [
-        f'{tmp_path / name} cannot be written: File too large; nothing was '
+        f"{tmp_path / name} can't be written: File too large; nothing was "
         'changed. Choose a folder that exists, is yours to write in and has '
         'space'
         for name in names
@@ -252,7 +252,7 @@ def test_full_disk(tmp_path: Path) -> None:
         (tmp_path / 'weights.pth').write_bytes(b'old')
         not_written(
             tmp_path / 'weights.pth',
-            'cannot be written: No space left on device; nothing was changed',
+            "can't be written: No space left on device; nothing was changed",
             {'w': torch.rand(100_000)},
         )
     finally:
@@ -267,7 +267,7 @@ def test_failure_while_syncing(
 
     target.write_bytes(b'old')
     monkeypatch.setattr(os, 'fsync', fail)
-    not_written(target, 'cannot be written: Input/output error')
+    not_written(target, "can't be written: Input/output error")
 
 
 def test_interrupted_write_leaves_nothing(

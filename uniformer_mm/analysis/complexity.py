@@ -20,7 +20,7 @@ from torch import nn
 from uniformer_mm.analysis.input_shape import default_shape
 from uniformer_mm.analysis.meter import Meter, Part
 from uniformer_mm.analysis.runs import RUNS
-from uniformer_mm.hosts import HOSTS, import_extra
+from uniformer_mm.hosts import host_of, import_extra
 
 __all__ = ['Complexity', 'count_complexity']
 
@@ -86,12 +86,8 @@ def count_complexity(
     """
     if not isinstance(config, Config):
         config = Config.fromfile(config)
-    scope = config.get('default_scope')
-    if scope not in HOSTS:
-        raise ValueError(
-            f'default_scope of the config must be one of {list(HOSTS)}, got '
-            f'{scope!r}'
-        )
+    host = host_of(config)
+    scope = host.module
     import_extra(f'{scope}.models')
     views = 1
     try:
@@ -100,7 +96,7 @@ def count_complexity(
     except ValueError:
         if shape is None:
             raise
-    shape = _check_shape(shape, HOSTS[scope].axes)
+    shape = _check_shape(shape, host.axes)
     with DefaultScope.overwrite_default_scope(scope):
         meter = Meter(_build(config.model))
         with torch.device('meta'):

@@ -5,20 +5,11 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
-
+from uniformer_mm.cli.bar import progress_bar
 from uniformer_mm.configs import find_config
 
 __all__ = ['add_parser', 'run']
@@ -96,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
 def _read(name: str, options: Iterable[str]) -> Any:
     from mmengine import Config, DictAction
 
-    from uniformer_mm.hosts import HOSTS, import_extra
+    from uniformer_mm.hosts import host_of, import_extra
 
     config = Config.fromfile(find_config(name))
     parser = argparse.ArgumentParser()
@@ -104,13 +95,7 @@ def _read(name: str, options: Iterable[str]) -> Any:
     words = list(options)
     if words:
         config.merge_from_dict(parser.parse_args(['--set', *words]).set)
-    scope = config.get('default_scope')
-    if scope not in HOSTS:
-        raise ValueError(
-            f'{name} is of no host: default_scope must be one of '
-            f'{list(HOSTS)}, got {scope!r}'
-        )
-    import_extra(f'{scope}.datasets')
+    import_extra(f'{host_of(config).module}.datasets')
     return config
 
 
@@ -153,7 +138,7 @@ def _open_all(
     )
 
     done: list[Any] = []
-    with _bar() as bar:
+    with progress_bar() as bar:
         for split in splits:
             loader = config.get(f'{split}_dataloader') or {}
             for part in parts_of(loader.get('dataset')):
@@ -166,7 +151,7 @@ def _open_all(
                     yield Finding(
                         _file_of(part),
                         (),
-                        f'the host can not read the data set of {split}: '
+                        f"the host can't read the data set of {split}: "
                         f'{type(error).__name__}: {error}',
                         'see the errors above',
                     )
@@ -183,17 +168,6 @@ def _open_all(
 def _file_of(cfg: Mapping[str, Any]) -> str:
     root = str(cfg.get('data_root') or '')
     return os.path.join(root, str(cfg.get('ann_file') or ''))
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-    )
 
 
 def _write(path: Path, findings: Iterable[Any]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from uniformer_mm.configs import config_names, config_root
-from uniformer_mm.hosts import HOSTS, advice
+from uniformer_mm.hosts import TASK_HOSTS, advice
 
 __all__ = ['add_parser', 'run']
 
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f'no config {args.name!r}; choose one of {names}')
     print(config_root() / args.name)
     folder = Path(args.name).parts[0]
-    hosts = [h.module for h in HOSTS.values() if h.folder == folder]
+    hosts = [TASK_HOSTS[folder]] if folder in TASK_HOSTS else []
     missing = advice([*hosts, 'mim'])
     if missing:
         sys.stderr.write(f'uniformer-mm: to run it, {missing}\n')

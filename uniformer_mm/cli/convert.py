@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from uniformer_mm.backbones import ARCHS
-from uniformer_mm.weights.catalogued import contradictions
+from uniformer_mm.cli.names import read_names
+from uniformer_mm.weights.catalogued import contradictions, known_head_dim
 from uniformer_mm.weights.convert import TASKS, convert
 from uniformer_mm.weights.files import (
     WeightFile,
@@ -16,7 +17,6 @@ from uniformer_mm.weights.files import (
     read_weights,
     write_weights,
 )
-from uniformer_mm.weights.found import Found
 from uniformer_mm.weights.identity import Identity
 from uniformer_mm.weights.recognize import recognize
 from uniformer_mm.weights.steps import permute_head
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if args.task == 'action':
         head = 'head: not permuted, no --labels given'
     if args.labels:
-        ours, wanted = map(_labels, args.labels)
+        ours, wanted = map(read_names, args.labels)
         state, step = permute_head(state, ours, wanted, 'cls_head.fc_cls.')
         report = report.then(step)
         if 'neck.head_cls.weight' in state:  # of a light model
@@ -99,12 +99,5 @@ def _head_dim(file: WeightFile, identity: Identity) -> dict[str, int]:
         entry = find_entry(file.path.name, file_sha256(file.path))
     if entry and contradictions(entry, identity):
         entry = None
-    head_dim = Found(file, identity, entry).head_dim
+    head_dim = known_head_dim(file, entry)
     return {'head_dim': head_dim} if head_dim else {}
-
-
-def _labels(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding='utf-8').strip().splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f'{path} is no UTF-8 text: {error}') from error

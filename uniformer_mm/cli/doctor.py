@@ -24,7 +24,7 @@ def add_parser(verbs: Any) -> None:
         'doctor',
         help='say what is installed, what works, and what to do',
         description='Takes about ten seconds. The exit code is 1 if the '
-        'suite cannot run: torch, mmengine, mmcv or uniformer_mm does not '
+        "suite can't run: torch, mmengine, mmcv or uniformer_mm does not "
         'work, an installed host does not import, or there is no host.',
     )
     parser.add_argument(
@@ -39,7 +39,7 @@ def add_parser(verbs: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the report; return 1 if the suite cannot run, else 0."""
+    """Print the report; return 1 if the suite can't run, else 0."""
     with Console(stderr=True).status('using each module once'):
         facts = gather()
     rows = report(facts)
@@ -53,6 +53,6 @@ def run(args: argparse.Namespace) -> int:
     shown = [row for row in rows if args.all or row.status != 'clear']
     titles = ('status', 'what', 'version', 'text')
     print_table(titles, map(astuple, shown), styles=STYLES)
-    verdict = f'cannot run here: {", ".join(fails)}' if fails else 'can run'
+    verdict = f"can't run here: {', '.join(fails)}" if fails else 'can run'
     print(f'\nThe suite {verdict}.')
     return code

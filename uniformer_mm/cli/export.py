@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from uniformer_mm.cli.names import read_names
 from uniformer_mm.cli.table import print_table
 from uniformer_mm.runtimes import SUFFIXES
 
@@ -91,9 +92,6 @@ def run(args: argparse.Namespace) -> int:
     """
     from uniformer_mm.exporting import ParityError, export
 
-    names = None
-    if args.names:
-        names = args.names.read_text(encoding='utf-8').strip().splitlines()
     try:
         report = export(
             args.config,
@@ -105,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
             fixed_size=args.fixed_size,
             precision=args.precision,
             pictures=args.pictures,
-            names=names,
+            names=args.names and read_names(args.names),
             tolerance=args.tolerance,
             ema=args.ema,
         )

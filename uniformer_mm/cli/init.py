@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from uniformer_mm.hosts import HOSTS
+from uniformer_mm.hosts import TASK_HOSTS
 
 __all__ = ['add_parser', 'run']
 
@@ -19,12 +19,10 @@ def add_parser(verbs: Any) -> None:
         description='Find out what a folder holds (boxes of COCO, Pascal VOC '
         'or YOLO; pictures and masks; keypoints of COCO; a folder of videos '
         'or of pictures per class), and write a config that trains on it. '
-        'What the host can not read as it is, is written beside the config; '
+        "What the host can't read as it is, is written beside the config; "
         'the folder itself is not changed.',
     )
-    parser.add_argument(
-        'task', choices=[host.folder for host in HOSTS.values()]
-    )
+    parser.add_argument('task', choices=list(TASK_HOSTS))
     parser.add_argument('data', type=Path, metavar='DIR', help='your data')
     parser.add_argument(
         '--out', type=Path, help='config to write; default: DIR_TASK.py here'

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from uniformer_mm.backbones import ARCHS
-from uniformer_mm.weights.catalogued import contradictions, head_dim_hint
+from uniformer_mm.weights.catalogued import (
+    contradictions,
+    head_dim_hint,
+    known_head_dim,
+)
 from uniformer_mm.weights.convert import TASKS, convert
 from uniformer_mm.weights.files import file_sha256, read_weights
-from uniformer_mm.weights.found import Found
 from uniformer_mm.weights.identity import describe
 from uniformer_mm.weights.recognize import recognize
 from uniformer_mm.weights.zoo import find_entry
@@ -43,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     file = read_weights(args.file, ema=args.ema)
     identity = recognize(file.state, ARCHS)
     entry = find_entry(args.file.name, file_sha256(args.file))
-    head_dim = Found(file, identity, entry).head_dim
+    head_dim = known_head_dim(file, entry)
     print(f'{args.file}: {len(file.state)} tensors under {file.wrapper!r}')
     for note in file.notes:
         print(f'  {note}')
@@ -60,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         hint = head_dim_hint(identity) or 'no file of this variant'
         print(
-            'catalogue: not known by this file name; head_dim can not be seen '
+            "catalogue: not known by this file name; head_dim can't be seen "
             f'in weights: check where it comes from (known files: {hint})'
         )
     for task in TASKS:

@@ -11,18 +11,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
+from uniformer_mm.cli.bar import progress_bar
 from uniformer_mm.cli.errors import reported
-from uniformer_mm.hosts import HOSTS
+from uniformer_mm.cli.names import read_names
+from uniformer_mm.hosts import TASK_HOSTS
 
 __all__ = ['add_parser', 'run']
 
@@ -33,12 +25,10 @@ def add_parser(verbs: Any) -> None:
         'predict',
         help='run a model on pictures or videos',
         description='Write annotated pictures and videos, label maps and '
-        'json below a folder, as they come. An input that can not be read is '
+        "json below a folder, as they come. An input that can't be read is "
         'told and left out, and the exit code is 1.',
     )
-    parser.add_argument(
-        'task', choices=[host.folder for host in HOSTS.values()]
-    )
+    parser.add_argument('task', choices=list(TASK_HOSTS))
     parser.add_argument(
         'inputs',
         nargs='+',
@@ -141,7 +131,7 @@ def _predict(args: argparse.Namespace) -> int:
         weights=args.weights,
         device=args.device,
         precision=args.precision,
-        names=_names(args.names),
+        names=args.names and read_names(args.names),
         ema=args.ema,
         **options,
     )
@@ -175,27 +165,11 @@ def _predict(args: argparse.Namespace) -> int:
 
 def _with_bar(results: Iterable[Any], total: int | None) -> Iterator[Any]:
     """Yield results, and show how many there are, and how long it takes."""
-    with Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    ) as bar:
+    with progress_bar() as bar:
         task = bar.add_task('predict', total=total)
         for result in results:
             yield result
             bar.advance(task)
-
-
-def _names(path: Path | None) -> list[str] | None:
-    if path is None:
-        return None
-    try:
-        return path.read_text(encoding='utf-8').strip().splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f'--names {path} is no UTF-8 text') from error
 
 
 def _boxes(source: str | None, person: str) -> Any:

@@ -11,8 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from uniformer_mm.checks import check_choice
 from uniformer_mm.cli.errors import reported
-from uniformer_mm.hosts import HOSTS, import_extra
+from uniformer_mm.hosts import TASK_HOSTS, import_extra
 
 if TYPE_CHECKING:
     from uniformer_mm.serve.demo import Demo
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ['add_parser', 'run']
 
-TASKS = [host.folder for host in HOSTS.values()]
+TASKS = list(TASK_HOSTS)
 QUICKSTART = 'UNIFORMER_MM_WORK_DIR'  # where quickstart.sh trains
 NOTICE = (
     'this is the model of `quickstart.sh`, trained for some minutes on drawn '
@@ -126,8 +127,7 @@ def _models(args: argparse.Namespace) -> dict[str, str | None]:
     models: dict[str, str | None] = {}
     for word in args.models or ['detection']:
         task, _, weights = word.partition('=')
-        if task not in TASKS:
-            raise ValueError(f'no task {task!r}; choose one of {TASKS}')
+        check_choice('task', task, TASKS)
         if task in models:
             raise ValueError(f'{task} is named twice; one model per task')
         models[task] = weights or None

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmengine import DictAction
 
+from uniformer_mm.cli.names import read_names
 from uniformer_mm.cli.table import print_table
 from uniformer_mm.verify import verify
 from uniformer_mm.verify.check import Finding
@@ -59,10 +60,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ImportError, OSError, ValueError: As ``verify``.
     """
-    labels = args.labels and tuple(
-        path.read_text(encoding='utf-8').strip().splitlines()
-        for path in args.labels
-    )
+    labels = args.labels and tuple(map(read_names, args.labels))
     findings = list(
         verify(
             args.name,

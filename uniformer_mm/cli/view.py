@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uniformer_mm.cli.errors import reported
-from uniformer_mm.hosts import HOSTS
+from uniformer_mm.hosts import TASK_HOSTS
 
 if TYPE_CHECKING:
     from uniformer_mm.predict.items import Item
@@ -37,9 +37,7 @@ def add_parser(verbs: Any) -> None:
         'input. Blocks are named stage3.2, from 0 on; stage3 is the last of '
         'its stage.',
     )
-    parser.add_argument(
-        'task', choices=[host.folder for host in HOSTS.values()]
-    )
+    parser.add_argument('task', choices=list(TASK_HOSTS))
     parser.add_argument(
         'input', metavar='INPUT', help='picture, video, URL; clip for action'
     )

@@ -31,10 +31,7 @@ def carafe_forward(
     routput: Tensor,  # noqa: ARG001 (mmcv's signature)
     rmasks: Tensor,  # noqa: ARG001
     output: Tensor,
-    *,
-    kernel_size: int,
-    group_size: int,
-    scale_factor: int,
+    **sizes: int,
 ) -> None:
     """Overwrite ``output`` and ``rfeatures``.
 
@@ -45,13 +42,12 @@ def carafe_forward(
         routput: ignored.
         rmasks: ignored.
         output: the result.
-        kernel_size: odd.
-        group_size: number of groups of channels with masks of their own.
-        scale_factor: output size / feature size.
+        **sizes: kernel_size (odd), group_size (number of groups of channels
+            with masks of their own) and scale_factor (output size / feature
+            size).
     """
-    settings = (kernel_size, group_size, scale_factor)
     rfeatures.copy_(features)
-    output.copy_(_reassemble(features, masks, *settings))
+    carafe_naive_forward(features, masks, output, **sizes)
 
 
 def carafe_backward(
@@ -64,10 +60,7 @@ def carafe_backward(
     rgrad_masks: Tensor,  # noqa: ARG001
     grad_input: Tensor,
     grad_masks: Tensor,
-    *,
-    kernel_size: int,
-    group_size: int,
-    scale_factor: int,
+    **sizes: int,
 ) -> None:
     """Overwrite ``grad_input`` and ``grad_masks``.
 
@@ -75,29 +68,15 @@ def carafe_backward(
     are explained there.
     """
     carafe_naive_backward(
-        grad_output,
-        rfeatures,
-        masks,
-        grad_input,
-        grad_masks,
-        kernel_size=kernel_size,
-        group_size=group_size,
-        scale_factor=scale_factor,
+        grad_output, rfeatures, masks, grad_input, grad_masks, **sizes
     )
 
 
 def carafe_naive_forward(
-    features: Tensor,
-    masks: Tensor,
-    output: Tensor,
-    *,
-    kernel_size: int,
-    group_size: int,
-    scale_factor: int,
+    features: Tensor, masks: Tensor, output: Tensor, **sizes: int
 ) -> None:
     """Overwrite ``output``; see :func:`carafe_forward`."""
-    settings = (kernel_size, group_size, scale_factor)
-    output.copy_(_reassemble(features, masks, *settings))
+    output.copy_(_reassemble(features, masks, **sizes))
 
 
 def carafe_naive_backward(
@@ -106,19 +85,15 @@ def carafe_naive_backward(
     masks: Tensor,
     grad_input: Tensor,
     grad_masks: Tensor,
-    *,
-    kernel_size: int,
-    group_size: int,
-    scale_factor: int,
+    **sizes: int,
 ) -> None:
     """Overwrite ``grad_input`` and ``grad_masks``.
 
     The other arguments are those of :func:`carafe_forward`. NOTE: mmcv's own
     Python calls this on CUDA alone.
     """
-    settings = (kernel_size, group_size, scale_factor)
     grads = recomputed_gradients(
-        lambda maps, shares: _reassemble(maps, shares, *settings),
+        lambda maps, shares: _reassemble(maps, shares, **sizes),
         (to_kernel_dtype(features), to_kernel_dtype(masks)),
         grad_output,
     )
@@ -129,6 +104,7 @@ def carafe_naive_backward(
 def _reassemble(
     features: Tensor,
     masks: Tensor,
+    *,
     kernel_size: int,
     group_size: int,
     scale_factor: int,

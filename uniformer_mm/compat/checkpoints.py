@@ -90,7 +90,7 @@ def allow_mmengine_checkpoints() -> None:
     NumPy 1 and NumPy 2 name the module of their helpers differently; both
     names are accepted under both versions. Calling it again changes nothing.
     Below torch 2.6 it does nothing: there ``torch.load`` is unrestricted by
-    default, and its list cannot hold names.
+    default, and its list can't hold names.
     """
     # A TorchVersion: compared as a version, not as a string.
     if torch.__version__ < '2.6':

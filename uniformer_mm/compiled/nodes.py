@@ -10,6 +10,8 @@ from torch.fx import Graph
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 __all__ = [
+    'TO_MAP',
+    'TO_TOKENS',
     'Node',
     'are_maps',
     'are_ours',

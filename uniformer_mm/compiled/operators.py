@@ -50,9 +50,7 @@ def product(
     if product_pays(x, weight, bias):
         if x.ndim == 2 and x.mT.is_contiguous() and bias is None and not gelu:
             return multiply_turned(x, weight)
-        return multiply_by(
-            readable(weight), x.contiguous(), bias, gelu=gelu
-        )
+        return multiply_by(readable(weight), x.contiguous(), bias, gelu=gelu)
     y = F.linear(x, weight, bias)
     return F.gelu(y) if gelu else y
 

@@ -17,11 +17,11 @@ from uniformer_mm.data_checks.coco_objects import (
     CocoNeeds,
     hashable,
     is_int,
-    is_number,
 )
 from uniformer_mm.data_checks.finding import Collector, Finding, errors_of
+from uniformer_mm.data_checks.shapes import is_number
 
-__all__ = ['CocoNeeds', 'check_coco', 'read_json']
+__all__ = ['CocoNeeds', 'check_coco']
 
 PARTS = ('images', 'annotations', 'categories')
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from uniformer_mm.data_checks.shapes import (
     are_corners,
     are_normalised,
     bbox_fault,
+    is_number,
     keypoints_fault,
     segmentation_fault,
 )
@@ -23,7 +23,6 @@ __all__ = [
     'CocoNeeds',
     'hashable',
     'is_int',
-    'is_number',
 ]
 
 AGAIN = '`uniformer-mm init` writes a file that has it'
@@ -239,18 +238,13 @@ class Annotations:
             if not usable[key] and not normalised:
                 self.found.warning(
                     f'class {name!r} has no annotation that can be used',
-                    'it can not be learnt nor scored',
+                    "it can't be learnt nor scored",
                 )
 
 
 def is_int(value: Any) -> bool:
     """Whether it is a whole number, and no bool."""
     return type(value) is int
-
-
-def is_number(value: Any) -> bool:
-    """Whether it is a finite number, and no bool."""
-    return type(value) in (int, float) and math.isfinite(value)
 
 
 def hashable(value: Any) -> Any:

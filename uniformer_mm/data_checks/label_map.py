@@ -10,7 +10,7 @@ from typing import Any
 
 from uniformer_mm.data_checks.finding import Collector, Finding
 
-__all__ = ['check_pairs', 'mask_fault', 'pairs_of']
+__all__ = ['check_pairs', 'mask_fault']
 
 
 def pairs_of(cfg: Mapping[str, Any]) -> tuple[list[str], str, str] | None:

@@ -14,7 +14,7 @@ from uniformer_mm.data_checks.data_set import (
 from uniformer_mm.data_checks.finding import Collector, Finding
 from uniformer_mm.data_checks.keypoints import keypoint_count
 
-__all__ = ['check_config', 'model_classes']
+__all__ = ['check_config']
 
 SPLITS = ('train', 'val', 'test')
 # Heads of mmpose whose outputs are one per keypoint, and the key that says it.

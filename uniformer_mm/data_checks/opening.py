@@ -16,7 +16,7 @@ from mmengine.registry import DATASETS
 from torch.utils.data import DataLoader, Dataset
 
 from uniformer_mm.data_checks.data_set import classes_of, kind_of
-from uniformer_mm.data_checks.finding import Finding
+from uniformer_mm.data_checks.finding import Collector, Finding
 from uniformer_mm.data_checks.sample import (
     BadSampleError,
     files_of,
@@ -94,22 +94,17 @@ class Samples(Dataset[Opened]):
             fault = error.reason
         except Exception as error:
             fault = f'{type(error).__name__}: {error}'
-        found = (
-            [
-                Finding(
-                    name,
-                    (),
-                    fault,
-                    'Fetch it again, correct it, or '
-                    'take it out of the annotations',
-                )
-            ]
-            if fault
-            else []
-        )
-        found += _oddities(name, info, results, self.window)
+        found = Collector(name)
+        if fault:
+            found.error(
+                fault,
+                'Fetch it again, correct it, or take it out of the '
+                'annotations',
+            )
+        _note_oddities(found, info, results, self.window)
         mask = (results or {}).get('gt_seg_map')
-        return found, set() if mask is None else set(np.unique(mask).tolist())
+        values = set() if mask is None else set(np.unique(mask).tolist())
+        return found.findings(), values
 
 
 def _sizes_in(path: str) -> dict[Any, dict[str, Any]]:
@@ -147,30 +142,22 @@ def label_findings(cfg: Mapping[str, Any], values: set[int]) -> list[Finding]:
         str(cfg.get('data_root') or ''),
         str((cfg.get('data_prefix') or {}).get('seg_map_path') or ''),
     )
+    found = Collector(folder)
     labels = values - {255}
-    if 255 in values and len(names) == 2 and len(labels) == 1:
-        return [
-            Finding(
-                folder,
-                (),
-                f'all masks have the values {sorted(values)}: one of '
-                'the two classes, and 255, which does not count',
-                'write the second class as 1: `uniformer-mm init '
-                'segmentation` does it',
-            )
-        ]
     unseen = [n for i, n in enumerate(names) if i not in labels]
-    if not unseen:
-        return []
-    return [
-        Finding(
-            folder,
-            (),
-            f'no mask has the classes {unseen}',
-            'they can not be learnt nor scored: is their order of the values?',
-            'warning',
+    if 255 in values and len(names) == 2 and len(labels) == 1:
+        found.error(
+            f'all masks have the values {sorted(values)}: one of the two '
+            'classes, and 255, which does not count',
+            'write the second class as 1: `uniformer-mm init segmentation` '
+            'does it',
         )
-    ]
+    elif unseen:
+        found.warning(
+            f'no mask has the classes {unseen}',
+            "they can't be learnt nor scored: is their order of the values?",
+        )
+    return found.findings()
 
 
 def _reading(step: Any) -> Any:
@@ -219,38 +206,32 @@ def _fault_of(info: Mapping[str, Any]) -> str:
     return ''
 
 
-def _oddities(
-    name: str, info: Mapping[str, Any], results: Any, window: int
-) -> Iterator[Finding]:
+def _note_oddities(
+    found: Collector, info: Mapping[str, Any], results: Any, window: int
+) -> None:
     total = (results or {}).get('total_frames')
     if total is not None and total < window:
-        yield Finding(
-            name,
-            (),
-            f'the video has {total} frames, and a clip is taken '
-            f'from {window}: its last frames are repeated',
+        found.warning(
+            f'the video has {total} frames, and a clip is taken from '
+            f'{window}: its last frames are repeated',
             'sample fewer (clip_len, frame_interval)',
-            'warning',
         )
     path = info.get('img_path')
     if results is None or not path or not os.path.isfile(path):
         return
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         with Image.open(path) as picture:
             turned = picture.getexif().get(ORIENTATION, 1)
-    except (OSError, SyntaxError, UnidentifiedImageError):
+    except (OSError, SyntaxError):
         return
     if turned not in (0, 1):
-        yield Finding(
-            path,
-            (),
-            f'its EXIF orientation is {turned}: it is turned when '
-            'read, and its annotations are not',
+        found.warning(
+            f'its EXIF orientation is {turned}: it is turned when read, and '
+            'its annotations are not',
             'make sure that they were drawn on the turned picture, or save it '
             'without EXIF',
-            'warning',
         )
 
 

@@ -129,8 +129,12 @@ def picture_fault(path: str, *, thorough: bool = False) -> str:
     return ''
 
 
-def _fault_of_files(files: Iterable[str]) -> str:
-    faults = (picture_fault(path) for path in files if _is_picture(path))
+def _fault_of_files(files: Iterable[str], *, thorough: bool = False) -> str:
+    faults = (
+        picture_fault(path, thorough=thorough)
+        for path in files
+        if _is_picture(path)
+    )
     return next(filter(None, faults), '')
 
 
@@ -158,17 +162,7 @@ def _size_fault(results: Mapping[str, Any], told: tuple[Any, Any]) -> str:
 
 def _reason(files: list[str], step: Any, error: Exception) -> str:
     """What is wrong with the files, else what the step said."""
-    fault = next(
-        filter(
-            None,
-            (
-                picture_fault(path, thorough=True)
-                for path in files
-                if _is_picture(path)
-            ),
-        ),
-        '',
-    )
+    fault = _fault_of_files(files, thorough=True)
     text = str(error).strip()
     if any(path in text for path in files):
         return fault or text.removesuffix('.')

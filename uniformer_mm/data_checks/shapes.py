@@ -10,6 +10,7 @@ __all__ = [
     'are_corners',
     'are_normalised',
     'bbox_fault',
+    'is_number',
     'keypoints_fault',
     'segmentation_fault',
 ]
@@ -160,7 +161,9 @@ def keypoints_fault(
 
 
 def _are_numbers(values: Any) -> bool:
-    return isinstance(values, list) and all(
-        type(value) in (int, float) and math.isfinite(value)
-        for value in values
-    )
+    return isinstance(values, list) and all(map(is_number, values))
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number, and no bool."""
+    return type(value) in (int, float) and math.isfinite(value)

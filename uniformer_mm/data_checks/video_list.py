@@ -11,7 +11,7 @@ from typing import Any
 
 from uniformer_mm.data_checks.finding import Collector, Finding
 
-__all__ = ['ListNeeds', 'check_list', 'split_line']
+__all__ = ['ListNeeds', 'check_list', 'window_of']
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def check_list(path: Path, needs: ListNeeds) -> list[Finding]:
         if not line.strip():
             found.error('a line is blank', 'remove it', at)
             continue
-        columns = split_line(line, needs.delimiter)
+        columns = line.strip().split(needs.delimiter)  # as mmaction2
         fault = _fault_of(columns, needs)
         if fault:
             found.error(fault, f'a line must be {form!r}', at)
@@ -92,14 +92,9 @@ def check_list(path: Path, needs: ListNeeds) -> list[Finding]:
         found.warning(
             f'{len(unseen)} of {needs.classes} labels have no video: {few}'
             + ', ...' * (len(unseen) > 10),
-            'they can not be learnt nor scored',
+            "they can't be learnt nor scored",
         )
     return found.findings()
-
-
-def split_line(line: str, delimiter: str | None) -> list[str]:
-    """Return the columns of a line, as mmaction2 finds them."""
-    return line.strip().split(delimiter)
 
 
 def _form(needs: ListNeeds) -> str:

@@ -125,7 +125,7 @@ def _plan(model: nn.Module) -> dict[Backbone, Folding]:
     if refused:
         lines = ''.join(f'\n  {line}' for line in refused)
         raise ValueError(
-            f'this {type(model).__name__} can not be deployed exactly, and '
+            f"this {type(model).__name__} can't be deployed exactly, and "
             f'was left as it is:{lines}\nMerge or remove what was added '
             '(merge_and_unload() of adapters, torch.nn.utils.prune.remove, '
             'remove_parametrizations, remove_weight_norm, handle.remove() of '

@@ -8,7 +8,6 @@ before keeps its values.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from inspect import getattr_static
 from types import NoneType
 from typing import Any
 
@@ -23,6 +22,7 @@ from uniformer_mm.deployed.parameters import (
     values_of,
     with_identity,
 )
+from uniformer_mm.deployed.patched import is_patched
 from uniformer_mm.fast.kinds import (
     CONVS,
     drops_nothing,
@@ -33,9 +33,8 @@ from uniformer_mm.fast.kinds import (
 )
 from uniformer_mm.fast.path import is_named
 from uniformer_mm.fast.rules import is_hooked
-from uniformer_mm.models.attention import Attention, ScoredAttention
 from uniformer_mm.models.blocks import ConvBlock
-from uniformer_mm.models.layers import ConvEmbed, Mlp
+from uniformer_mm.models.layers import ConvEmbed
 
 __all__ = ['Folding']
 
@@ -239,25 +238,3 @@ class Folding:
         if self._places[layer] != self._places[owner]:
             self._refuse(name, 'is used in more than one place')
         self._steps.append((layer, lambda: function(*values_of(layer), *args)))
-
-
-def methods_of(kind: type) -> dict[str, Any]:
-    """Its ``forward``, and what ``nn.Module`` has not, by name."""
-    names = set(dir(kind)) - set(dir(nn.Module)) | {'forward'}
-    # As it stands there: classes of traced modules compute their ``forward``.
-    return {name: getattr_static(kind, name) for name in names}
-
-
-METHODS = {
-    kind: methods_of(kind)
-    for kind in (*DEPLOYED, ConvEmbed, Mlp, Attention, ScoredAttention)
-}
-
-
-def is_patched(module: nn.Module) -> bool:
-    """Whether a method is another one, on ``module`` or on a class of ours."""
-    methods = methods_of(type(module))
-    return (
-        not methods.keys().isdisjoint(vars(module))
-        or METHODS.get(type(module), methods) != methods
-    )

@@ -21,7 +21,6 @@ from uniformer_mm_autoload import ENV_SWITCH
 
 __all__ = [
     'AUTOLOAD',
-    'DISTRIBUTIONS',
     'OPENCV',
     'UNCHECKED_LOAD',
     'Facts',

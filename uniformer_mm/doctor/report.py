@@ -24,7 +24,7 @@ class Row:
     """One line of the report.
 
     Attributes:
-        status: ``'FAIL'`` (the suite cannot run), ``'warn'``, ``'info'``,
+        status: ``'FAIL'`` (the suite can't run), ``'warn'``, ``'info'``,
             ``'ok'``, ``'absent'``; ``'on'``, ``'off'`` for replacements;
             ``'clear'`` for a known breakage that does not occur.
         name: Module, replacement or known breakage.

@@ -81,7 +81,7 @@ def save_step(
         )
     # A disk may be full; the fault itself must be told.
     except Exception as error:
-        return f'{path} cannot be written ({error})'
+        return f"{path} can't be written ({error})"
     lack = f' (without {listed(left_out, 3)})' if left_out else ''
     return f'Do it again{lack}: uniformer-mm reproduce {path}'
 

@@ -91,7 +91,7 @@ def write_last_checkpoint(folder: Path, path: str) -> None:
         sync_folder(folder)
     except OSError as error:
         raise OSError(
-            f'{folder / LAST} cannot be written: {error.strerror or error}; '
+            f"{folder / LAST} can't be written: {error.strerror or error}; "
             f'{path} is whole. Make space, or make the folder yours to write '
             'in, and go on with --resume'
         ) from error
@@ -139,4 +139,4 @@ def _read(path: Path) -> Any:
             return load_content(file, path)[0]
     except OSError as error:
         reason = error.strerror or error
-        raise WeightFileError(f'{path} cannot be read: {reason}') from error
+        raise WeightFileError(f"{path} can't be read: {reason}") from error

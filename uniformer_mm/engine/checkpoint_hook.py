@@ -175,7 +175,7 @@ class WritesWhole:
             if is_main_process():
                 _remove(part)
             raise OSError(
-                f'{path} cannot be written: {cause.strerror or cause}. '
+                f"{path} can't be written: {cause.strerror or cause}. "
                 'Checkpoints that were there are as before. Make space, or '
                 'make the folder yours to write in, and go on with --resume; '
                 'default_hooks.checkpoint.max_keep_ckpts=N keeps N of them, '

@@ -199,7 +199,7 @@ def _require_list(path: Path, classes: Sequence[Any] | None) -> None:
 
 def _unreadable(folder: Path | str) -> PermissionError:
     return PermissionError(
-        f'{folder} can not be read: give yourself the right to (chmod u+rx), '
+        f"{folder} can't be read: give yourself the right to (chmod u+rx), "
         'or copy the data to a folder of yours'
     )
 

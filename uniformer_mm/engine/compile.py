@@ -109,7 +109,7 @@ class CompileBackboneHook(Hook):
 
         if config.freezing:
             raise RuntimeError(
-                'CompileBackboneHook cannot train with '
+                "CompileBackboneHook can't train with "
                 'TORCHINDUCTOR_FREEZING=1: validation would go on with the '
                 'weights of the first one; set it for testing alone'
             )

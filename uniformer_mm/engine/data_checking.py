@@ -169,7 +169,7 @@ def require_sound(findings: Iterable[Finding]) -> None:
     found = list(findings)
     if wrong := errors_of(found):
         raise ValueError(
-            f'the data can not be trained on or tested with as it is:\n'
+            f"the data can't be trained on or tested with as it is:\n"
             f'{told(wrong)}\n`uniformer-mm check-data CONFIG` opens pictures '
             'and videos too.'
         )

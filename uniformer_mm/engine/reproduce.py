@@ -86,7 +86,7 @@ def reproduce(
     except Exception as error:
         lack = f' {"; ".join(notes)};' if notes else ''
         raise ValueError(
-            f'the step of {path} cannot be done again:{lack} '
+            f"the step of {path} can't be done again:{lack} "
             f'{shown(str(error), 500)}'
         ) from error
     return Reproduced(

@@ -141,7 +141,10 @@ class DetectorNetwork(nn.Module):
 
 
 def padded(model: Any, x: Tensor) -> Tensor:
-    """Add zeros to the right and below, as mmdet's preprocessor does."""
+    """Add zeros to the right and below, as mmdet's preprocessor does.
+
+    (N, 3, H, W) -> (N, 3, H', W'), multiples of ``pad_size_divisor``.
+    """
     step = model.data_preprocessor.pad_size_divisor
     # NOTE: not by remainders, of which torch.export can't tell that windows
     # of a padded map have its size.

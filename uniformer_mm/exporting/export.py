@@ -21,6 +21,7 @@ from uniformer_mm.checks import (
 )
 from uniformer_mm.configs import find_config
 from uniformer_mm.deployed import deploy
+from uniformer_mm.exporting.compare import compare
 from uniformer_mm.exporting.detector import DetectorNetwork
 from uniformer_mm.exporting.graph import EXAMPLE_SIDE, MIN_SIDE
 from uniformer_mm.exporting.inputs import (
@@ -38,14 +39,9 @@ from uniformer_mm.exporting.networks import (
     SegmentorNetwork,
 )
 from uniformer_mm.exporting.open_sizes import open_sizes
-from uniformer_mm.exporting.parity import (
-    LIMITS,
-    ParityError,
-    Report,
-    compare,
-)
+from uniformer_mm.exporting.parity import LIMITS, ParityError, Report
 from uniformer_mm.exporting.write_file import target_of, write_file
-from uniformer_mm.hosts import HOSTS
+from uniformer_mm.hosts import host_of
 from uniformer_mm.models import UniFormer, UniFormerLight
 from uniformer_mm.predict.exported import is_exported
 from uniformer_mm.predict.loading import load
@@ -156,13 +152,12 @@ def export(
         )
     target = None if out is None else target_of(Path(out).expanduser(), format)
 
-    config = (
-        copy.deepcopy(config)
-        if isinstance(config, Config)
-        else (Config.fromfile(find_config(config)))
-    )
+    if isinstance(config, Config):
+        config = copy.deepcopy(config)
+    else:
+        config = Config.fromfile(find_config(config))
     predictor = load(
-        _task_of(config),
+        host_of(config).folder,
         config=config,
         weights=weights,
         device='cpu',
@@ -227,15 +222,6 @@ def export(
     if report.failures:
         raise ParityError(report, target.with_name(target.name + failed))
     return report
-
-
-def _task_of(config: Config) -> str:
-    scope = config.get('default_scope')
-    if scope not in HOSTS:
-        raise ValueError(
-            f'config must have a default_scope of {list(HOSTS)}, got {scope!r}'
-        )
-    return HOSTS[scope].folder
 
 
 def _prepared(model: Any) -> Any:

@@ -52,7 +52,7 @@ def program_of(
             )
     except Exception as error:  # torch raises many kinds
         raise ValueError(
-            'torch.export can not export this model'
+            "torch.export can't export this model"
             f'{"" if dynamic else " at a fixed size"}: '
             f'{str(error).strip().splitlines()[0]}'
         ) from error

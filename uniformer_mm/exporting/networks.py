@@ -51,7 +51,7 @@ class Network(Protocol):
 def refuse(model: Any, what: str) -> None:
     """Raise ``ValueError``: this model has no form for export."""
     raise ValueError(
-        f'{what} of {type(model).__name__} can not be exported; export the '
+        f"{what} of {type(model).__name__} can't be exported; export the "
         'backbone alone (--backbone)'
     )
 

@@ -79,7 +79,15 @@ class Regions:
     def select(
         self, boxes: Tensor, scores: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Suppress in each class, or in all, and take the best."""
+        """Suppress in each class, or in all, and take the best K.
+
+        Args:
+            boxes: (N, P, C or 1, 4) as x1, y1, x2, y2.
+            scores: (N, P, C).
+
+        Returns:
+            tuple: (N, K, 4), (N, K) and labels (N, K), -1 where none is left.
+        """
         classes = scores.shape[2]
         boxes = boxes.expand(-1, -1, classes, -1)
         limits = (self.config.nms.iou_threshold, self.config.score_thr)

@@ -11,7 +11,7 @@ from torch.export import ExportedProgram
 from uniformer_mm.hosts import import_extra
 from uniformer_mm.runtimes.card import NAME, Card
 
-__all__ = ['OPSET', 'write_onnx']
+__all__ = ['INPUT', 'write_onnx']
 
 OPSET = 18
 """RoIAlign as torchvision has it is there from 16 on; 18 is what torch writes
@@ -43,7 +43,7 @@ def write_onnx(program: ExportedProgram, card: Card, path: Path) -> None:
         # Its message is a page of advice; the reason is what it came from.
         reason = str(error.__cause__ or error).strip().splitlines()[0]
         raise ValueError(
-            f'torch.onnx can not write this model: {reason}'
+            f"torch.onnx can't write this model: {reason}"
         ) from error
     for key, value in card.to_texts().items():
         written.model.metadata_props[f'{NAME}.{key}'] = value

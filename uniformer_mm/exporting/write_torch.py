@@ -37,7 +37,7 @@ def write_script(
             )
     except Exception as error:  # torch raises many kinds
         raise ValueError(
-            'torch.jit can not trace this model: '
+            "torch.jit can't trace this model: "
             f'{str(error).strip().splitlines()[0]}'
         ) from error
     torch.jit.save(traced, str(path), _extra_files=texts)

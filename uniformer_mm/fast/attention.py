@@ -22,7 +22,12 @@ from uniformer_mm.fast.linear import (
 )
 from uniformer_mm.fast.processor import mkl_lacks_avx512
 
-__all__ = ['attend', 'attend_by_head', 'attending_by_head_pays']
+__all__ = [
+    'LEAST_TOKENS',
+    'attend',
+    'attend_by_head',
+    'attending_by_head_pays',
+]
 
 # Of float32: keys and values are packed for each head, which pays with many
 # queries alone.

@@ -25,6 +25,8 @@ from uniformer_mm.fast.leaves import fast_layer
 from uniformer_mm.fast.processor import has_bf16, mkl_lacks_avx512
 
 __all__ = [
+    'AVAILABLE',
+    'LEAST_PRODUCTS',
     'multiplies',
     'multiply',
     'multiply_by',

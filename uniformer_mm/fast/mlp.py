@@ -15,7 +15,7 @@ from uniformer_mm.fast.leaves import call
 from uniformer_mm.fast.linear import multiplies, multiply, multiplying_pays
 from uniformer_mm.fast.rules import keeps_saved_tensors
 
-__all__ = ['MLP_OF_TOKENS', 'mlp_of_tokens']
+__all__ = ['MLP_OF_TOKENS', 'linear_of_tokens', 'mlp_of_tokens']
 
 
 # What ``mlp_of_tokens`` takes for granted.

@@ -18,7 +18,7 @@ from uniformer_mm.fast import linear
 from uniformer_mm.fast.leaves import fast_layer
 from uniformer_mm.fast.processor import mkl_lacks_avx512
 
-__all__ = ['product']
+__all__ = ['LEAST_WEIGHTS', 'product']
 
 
 def pays(layer: Any, tokens: Tensor) -> bool:
@@ -90,13 +90,15 @@ class _Product(Function):
         # The forward pass was not cast, wherever the backward pass is called.
         with torch.autocast('cpu', enabled=False):
             # oneDNN's operation has no gradient itself.
-            by_onednn = not torch.is_grad_enabled()
+            of_inputs, of_weights = (
+                (_differentiable, _differentiable)
+                if torch.is_grad_enabled()
+                else (_multiply, linear.multiply_turned)
+            )
             if ctx.needs_input_grad[0]:
-                multiply = _multiply if by_onednn else _differentiable
-                of_x = multiply(grad, weight.mT)
+                of_x = of_inputs(grad, weight.mT)
             if ctx.needs_input_grad[1]:
-                multiply = linear.multiply_turned if by_onednn else _differentiable
-                of_weight = multiply(grad.mT, x.mT)
+                of_weight = of_weights(grad.mT, x.mT)
             if ctx.needs_input_grad[2]:
                 of_bias = grad.sum(0)
         return of_x, of_weight, of_bias

@@ -140,7 +140,7 @@ def check_input(
     """Raise unless ``x`` is a batch of images or videos that fits.
 
     Args:
-        x: The input.
+        x: The input, to be (N, C, H, W) or (N, C, T, H, W).
         ndim: 2 for images, 3 for videos.
         in_channels: As many must ``x`` have.
         min_side: Least height and width.

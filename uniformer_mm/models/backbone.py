@@ -150,7 +150,10 @@ class Backbone(TwoForms):
         raise NotImplementedError
 
     def run_stage(self, i: int, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Run the blocks of stage ``i`` on ``x``; pass ``state`` along."""
+        """Run the blocks of stage ``i``; pass ``state`` along.
+
+        (N, C, [T,] H, W) -> same.
+        """
         for j, block in enumerate(getattr(self, f'blocks{i + 1}')):
             x = self.run_block((i, j), block, x)
         return x, state

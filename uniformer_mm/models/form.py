@@ -41,7 +41,7 @@ class TwoForms(nn.Module):
         """
         if mode and self.deployed:
             raise RuntimeError(
-                f'this {type(self).__name__} is deployed and cannot be '
+                f"this {type(self).__name__} is deployed and can't be "
                 'trained; train the plain model and deploy it afterwards'
             )
         return super().train(mode)

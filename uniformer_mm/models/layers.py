@@ -26,8 +26,10 @@ __all__ = [
     'channels_last',
     'contiguous',
     'depthwise',
+    'gain',
     'per_axis',
     'pointwise',
+    'scaled',
     'to_map',
     'to_tokens',
 ]

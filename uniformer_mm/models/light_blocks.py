@@ -15,7 +15,7 @@ from uniformer_mm.models.attention import ScoredAttention
 from uniformer_mm.models.blocks import AttentionBlock
 from uniformer_mm.models.layers import gain, scaled, to_map, to_tokens
 
-__all__ = ['FullBlock', 'ShrinkBlock']
+__all__ = ['LEAST_SUM', 'FullBlock', 'ShrinkBlock', 'in_order']
 
 # NOTE: the official code divides by a sum of scores that is zero when the
 # class token attends to kept tokens alone; larger sums are left as they are.

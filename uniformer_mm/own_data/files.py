@@ -50,5 +50,5 @@ def picture_size(path: Path) -> tuple[int, int]:
             width, height = picture.size
             turned = picture.getexif().get(0x0112, 1)
     except (OSError, SyntaxError) as error:
-        raise ValueError(f'{path} can not be read: {error}') from error
+        raise ValueError(f"{path} can't be read: {error}") from error
     return (height, width) if turned in (5, 6, 7, 8) else (width, height)

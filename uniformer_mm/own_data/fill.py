@@ -36,7 +36,14 @@ TEMPLATES = {
 
 @dataclass
 class Filled:
-    """A template, its values, and what to tell."""
+    """A template, its values, and what to tell.
+
+    Attributes:
+        template (str): Path of the config below the folder of configs.
+        values (dict): Name in the template -> value.
+        summary (str): What was found, in a line.
+        notes (list[str]): What the user should know.
+    """
 
     template: str
     values: dict[str, Any]

@@ -51,7 +51,7 @@ def _read(path: Path, *, coloured: bool) -> tuple[Array, list[int]]:
             plain = mode in ('1', 'L', 'P') and not coloured
             array = np.asarray(picture if plain else picture.convert('RGB'))
     except (OSError, SyntaxError) as error:
-        raise ValueError(f'{path} can not be read: {error}') from error
+        raise ValueError(f"{path} can't be read: {error}") from error
     if not coloured and array.ndim == 3 and (array == array[..., :1]).all():
         array = array[..., 0]  # grey, written as colours
     return array.astype(np.int64), palette
@@ -76,7 +76,12 @@ def relabelled(path: Path, labels: Mapping[Value, int]) -> Array:
 
 
 def count_values(paths: Iterable[Path], *, coloured: bool) -> Counter[Value]:
-    """Value or colour -> number of pixels in all masks."""
+    """Value or colour -> number of pixels in all masks.
+
+    Raises:
+        ValueError: A mask can't be read, palettes differ, or there are more
+            values than masks have.
+    """
     total: Counter[Value] = Counter()
     palettes: dict[int, tuple[list[int], Path]] = {}
     for path in paths:

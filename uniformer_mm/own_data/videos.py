@@ -34,4 +34,4 @@ def _frames(path: Path) -> int:
     try:
         return sum(1 for _ in frames_of(path))
     except ValueError as error:
-        raise ValueError(f'{path} can not be read: {error}') from error
+        raise ValueError(f"{path} can't be read: {error}") from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uniformer_mm.checks import check_choice, check_number
-from uniformer_mm.hosts import HOSTS
+from uniformer_mm.hosts import TASK_HOSTS
 from uniformer_mm.own_data.fill import FILL
 from uniformer_mm.own_data.template import fill_template
 
@@ -60,7 +60,7 @@ def write_config(
         TypeError, ValueError: An argument breaks its rule; or the data can't
             be trained on, and why.
     """
-    check_choice('task', task, [host.folder for host in HOSTS.values()])
+    check_choice('task', task, TASK_HOSTS)
     check_number('val_share', val_share)
     if not 0 < val_share < 1:
         raise ValueError(f'val_share must lie in (0, 1), got {val_share}')
@@ -92,5 +92,4 @@ def write_config(
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
-    (host,) = (h.module for h in HOSTS.values() if h.folder == task)
-    return Written(out, host, filled.summary, filled.notes)
+    return Written(out, TASK_HOSTS[task], filled.summary, filled.notes)

@@ -140,7 +140,9 @@ class UniformerSegmentor:
         check_int('detect_resolution', detect_resolution, 0)
         check_choice('upscale_method', upscale_method, METHODS)
         if output_type is None:
-            output_type = 'np' if _is_array(input_image) else 'pil'
+            output_type = (
+                'np' if isinstance(input_image, np.ndarray) else 'pil'
+            )
         check_choice('output_type', output_type, OUTPUTS)
         picture = as_rgb(input_image)
         if detect_resolution:
@@ -151,10 +153,6 @@ class UniformerSegmentor:
         colours = self.model.paint(self.model.predict(picture))
         result = np.ascontiguousarray(colours[:height, :width])
         return result if output_type == 'np' else Image.fromarray(result)
-
-
-def _is_array(picture: Any) -> bool:
-    return isinstance(picture, np.ndarray)
 
 
 def _resized(picture: Array, resolution: int, method: str) -> Array:

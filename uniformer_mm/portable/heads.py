@@ -24,7 +24,7 @@ POOL_SCALES = (1, 2, 3, 6)
 
 
 def enlarge(x: Tensor, like: Tensor) -> Tensor:
-    """Resize ``x`` bilinearly to the height and width of ``like``."""
+    """Resize bilinearly: (N, C, h, w) to H and W of ``like``."""
     return F.interpolate(
         x, like.shape[2:], mode='bilinear', align_corners=False
     )

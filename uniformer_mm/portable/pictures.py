@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-__all__ = ['as_rgb', 'rescaled']
+__all__ = ['Array', 'as_rgb', 'rescaled']
 
 Array = np.ndarray[Any, Any]
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from uniformer_mm.checks import check_choice, check_count
+from uniformer_mm.portable.pictures import Array
 
 __all__ = ['METHODS', 'resize']
 
@@ -23,8 +24,6 @@ cv2: Any = None
 # Also where one of its libraries is missing.
 with suppress(ImportError):
     cv2 = import_module('cv2')
-
-Array = np.ndarray[Any, Any]
 
 UNIT = 2048
 """What OpenCV's integer weights sum up to."""

@@ -114,6 +114,9 @@ def pipelines(host: HostModel, kind: str) -> tuple[Compose, Compose]:
 
     Whatever the config reads, 'video' reads video files and 'memory' takes
     frames from an array.
+
+    Raises:
+        ValueError: The pipeline decodes nothing.
     """
     steps = host.steps()
     kinds = [short(step['type']) for step in steps]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from uniformer_mm.predict.action import labels_by_score
 from uniformer_mm.predict.host_model import HostModel, check_reader
 from uniformer_mm.predict.items import Item
 from uniformer_mm.predict.legend import find_legend
+from uniformer_mm.predict.pictures import as_bgr
 
 __all__ = ['Classification']
 
@@ -43,8 +42,7 @@ class Classification:
         picture = item.picture
         assert picture is not None
         sample = {
-            # Arrays in OpenMMLab are BGR.
-            'img': np.ascontiguousarray(picture[..., ::-1]),
+            'img': as_bgr(picture),
             'ori_shape': picture.shape[:2],
             'img_shape': picture.shape[:2],
         }

@@ -10,6 +10,7 @@ import numpy as np
 from uniformer_mm.predict.host_model import HostModel, check_reader
 from uniformer_mm.predict.items import Item
 from uniformer_mm.predict.legend import find_legend
+from uniformer_mm.predict.pictures import as_bgr
 
 __all__ = ['Detection']
 
@@ -40,8 +41,7 @@ class Detection:
         """Return the picture, and what the model takes of it."""
         picture = item.picture
         assert picture is not None
-        # Arrays in OpenMMLab are BGR.
-        sample = {'img': np.ascontiguousarray(picture[..., ::-1]), 'img_id': 0}
+        sample = {'img': as_bgr(picture), 'img_id': 0}
         return picture, [self.host.transform(self.pipeline, sample)]
 
     def read(self, samples: Sequence[Any], threshold: float) -> dict[str, Any]:

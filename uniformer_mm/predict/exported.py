@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from uniformer_mm.hosts import import_extra
+from uniformer_mm.hosts import TASK_HOSTS, import_extra
 from uniformer_mm.predict.host_model import HostModel
-from uniformer_mm.predict.model_config import TASK_HOSTS, read_config
+from uniformer_mm.predict.model_config import read_config
 from uniformer_mm.runtimes import SUFFIXES, Session, open_session
 from uniformer_mm.weights.files import WeightFile
 from uniformer_mm.weights.whole import ModelFile

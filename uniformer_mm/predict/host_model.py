@@ -13,8 +13,8 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from torch import nn
 
-from uniformer_mm.hosts import import_extra
-from uniformer_mm.predict.model_config import TASK_HOSTS, read_config
+from uniformer_mm.hosts import TASK_HOSTS, import_extra
+from uniformer_mm.predict.model_config import read_config
 from uniformer_mm.weights.whole import ModelFile, find_model, load_model
 
 __all__ = [

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ['Legend', 'find_legend']
+__all__ = ['WHITE', 'Color', 'Legend', 'as_color', 'colors', 'find_legend']
 
 Color = tuple[int, int, int]
 GOLDEN = 0.618034  # turns between hues, so that neighbours differ

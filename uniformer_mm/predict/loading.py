@@ -10,13 +10,13 @@ import torch
 from mmengine import Config
 
 from uniformer_mm.checks import check_choice
+from uniformer_mm.hosts import TASK_HOSTS
 from uniformer_mm.predict.action import Action
 from uniformer_mm.predict.batches import Task
 from uniformer_mm.predict.classification import Classification
 from uniformer_mm.predict.detection import Detection
 from uniformer_mm.predict.exported import ExportedModel, is_exported
 from uniformer_mm.predict.host_model import PRECISIONS, HostModel
-from uniformer_mm.predict.model_config import TASK_HOSTS
 from uniformer_mm.predict.pose import Pose
 from uniformer_mm.predict.predictor import Predictor
 from uniformer_mm.predict.segmentation import Segmentation
@@ -157,6 +157,6 @@ def _device(device: str | torch.device | None) -> torch.device:
         torch.empty(1, device=where)
     except (AssertionError, RuntimeError) as error:
         raise ValueError(
-            f'device {str(device)!r} can not be used: {error}'
+            f"device {str(device)!r} can't be used: {error}"
         ) from error
     return where

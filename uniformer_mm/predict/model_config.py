@@ -8,14 +8,11 @@ from typing import Any
 from mmengine import Config
 
 from uniformer_mm.configs import config_of_weights, find_config
-from uniformer_mm.hosts import HOSTS
+from uniformer_mm.hosts import TASK_HOSTS
 from uniformer_mm.predict.stored_config import stored_config
 from uniformer_mm.weights.whole import ModelFile
 
-__all__ = ['TASK_HOSTS', 'read_config']
-
-TASK_HOSTS = {host.folder: host.module for host in HOSTS.values()}
-"""Task -> host."""
+__all__ = ['read_config']
 
 
 def read_config(task: str, config: Any, found: ModelFile) -> Config:

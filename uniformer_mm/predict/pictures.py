@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-__all__ = ['MAX_PIXELS', 'Array', 'decode_picture', 'picture_of']
+__all__ = ['MAX_PIXELS', 'Array', 'as_bgr', 'decode_picture', 'picture_of']
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -21,6 +21,11 @@ MAX_PIXELS = 100_000_000
 # same. It turns these by their EXIF orientation, and WebP not.
 AS_THE_HOSTS = ('BMP', 'JPEG', 'MPO', 'PNG', 'TIFF')
 WIDE = ('F', 'I')  # 32-bit numbers of unknown range
+
+
+def as_bgr(picture: Array) -> Array:
+    """Return (H, W, 3), RGB, as the hosts have arrays: BGR, contiguous."""
+    return np.ascontiguousarray(picture[..., ::-1])
 
 
 def decode_picture(content: bytes) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from uniformer_mm.predict.host_model import HostModel, check_reader
 from uniformer_mm.predict.items import Item
 from uniformer_mm.predict.legend import Legend, as_color, colors
+from uniformer_mm.predict.pictures import as_bgr
 
 __all__ = ['Pose']
 
@@ -55,8 +56,7 @@ class Pose:
         picture = item.picture
         assert picture is not None
         assert item.boxes is not None
-        # Arrays in OpenMMLab are BGR.
-        image = np.ascontiguousarray(picture[..., ::-1])
+        image = as_bgr(picture)
         samples = []
         for box, score in zip(*item.boxes, strict=True):
             sample = {

@@ -143,7 +143,11 @@ class Predictor:
         frame_step: int = 1,
         on_error: str = 'result',
     ) -> Iterator[Result]:
-        """Do the same for what ``find_sources`` has found, as a stream."""
+        """Do the same for what ``find_sources`` has found, as a stream.
+
+        Raises:
+            TypeError, ValueError: As ``predict``.
+        """
         check_count('batch_size', batch_size)
         check_count('frame_step', frame_step)
         check_choice('channel_order', channel_order, ('rgb', 'bgr'))

@@ -15,7 +15,7 @@ from uniformer_mm.predict import coco, draw, files
 from uniformer_mm.predict.legend import Legend
 from uniformer_mm.predict.pictures import Array
 
-__all__ = ['TOP', 'Result']
+__all__ = ['OF_THE_WHOLE', 'TOP', 'Result']
 
 TOP = 5
 """Classes of a clip or of a whole picture that are drawn and written."""

@@ -10,6 +10,7 @@ import numpy as np
 from uniformer_mm.predict.host_model import HostModel, check_reader
 from uniformer_mm.predict.items import Item
 from uniformer_mm.predict.legend import find_legend
+from uniformer_mm.predict.pictures import as_bgr
 
 __all__ = ['Segmentation']
 
@@ -43,8 +44,7 @@ class Segmentation:
         """Return the picture, and what the model takes of it."""
         picture = item.picture
         assert picture is not None
-        # Arrays in OpenMMLab are BGR.
-        sample = {'img': np.ascontiguousarray(picture[..., ::-1])}
+        sample = {'img': as_bgr(picture)}
         return picture, [self.host.transform(self.pipeline, sample)]
 
     def read(self, samples: Sequence[Any], threshold: float) -> dict[str, Any]:

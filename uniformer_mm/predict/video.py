@@ -113,7 +113,7 @@ class VideoWriter:
                 self._size,
             )
             if not self._writer.isOpened():
-                raise OSError(f'OpenCV can not write the video {self.path}')
+                raise OSError(f"OpenCV can't write the video {self.path}")
         if size != self._size:  # OpenCV would leave it out
             raise ValueError(
                 f'frames of {self.path.name} must be {self._size}, got {size}'

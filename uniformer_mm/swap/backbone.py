@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor, empty
 
-from uniformer_mm.models.specs import ARCHS, resolve_arch
+from uniformer_mm.checks import check_choice
+from uniformer_mm.models.specs import ARCHS, is_light, resolve_arch
 from uniformer_mm.swap import heads, maps, settings
 from uniformer_mm.swap.channels import STRIDES, match_stages
 from uniformer_mm.swap.stock import Stock, TiedBackboneError
@@ -117,7 +118,10 @@ def our_backbone(
         TypeError, ValueError: A bad ``arch``.
     """
     arch = arguments.pop('arch', 'small')
-    light = _is_light(arch)
+    if isinstance(arch, str):
+        check_choice('arch', arch, ARCHS)
+    light = is_light(arch)
+    resolve_arch(arch, light=light)
     stages = _stages(stock, owner, old, image)
     ours = {
         'type': f'uniformer_mm.UniFormer{"Light" if light else ""}',
@@ -146,18 +150,6 @@ def our_backbone(
         'the backbone starts from random weights: none are published for '
         f'arch={arch!r} and {image.shape[1]} input channels'
     ]
-
-
-def _is_light(arch: Any) -> bool:
-    if isinstance(arch, str):
-        if arch not in ARCHS:
-            raise ValueError(
-                f'unknown arch {arch!r}; choose one of {list(ARCHS)}'
-            )
-        return ARCHS[arch].light
-    light = isinstance(arch, Mapping) and bool(arch.get('light', False))
-    resolve_arch(arch, light=light)
-    return light
 
 
 def _stages(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from types import SimpleNamespace
 from typing import Any
 
 from torch import Tensor
@@ -192,7 +193,11 @@ def _run_all(host: str, head: Any, values: Any) -> list[Any]:
     """What one head gives, or each of a cascade, from the same maps."""
     outs: list[Any] = []
     sides = [8 * side for side in maps.tensors(values)[0].shape[-2:]]
-    sample = _Sample.of(tuple(sides))
+    sample = SimpleNamespace(
+        metainfo=dict.fromkeys(
+            ('img_shape', 'batch_input_shape', 'pad_shape'), tuple(sides)
+        )
+    )
     for part in head if isinstance(head, list) else [head]:
         segments = part.get('num_segments', SEGMENTS)
         options = {
@@ -206,18 +211,6 @@ def _run_all(host: str, head: Any, values: Any) -> list[Any]:
         if out is not None:
             outs.append(out)
     return outs
-
-
-class _Sample:
-    """The little of a data sample that a forward pass reads."""
-
-    def __init__(self, metainfo: dict[str, Any]) -> None:
-        self.metainfo = metainfo
-
-    @classmethod
-    def of(cls, size: tuple[int, ...]) -> _Sample:
-        names = ('img_shape', 'batch_input_shape', 'pad_shape')
-        return cls(dict.fromkeys(names, size))
 
 
 def _kind(head: Any) -> str:
@@ -248,7 +241,7 @@ def check_whole(stock: Stock, owner: Any, theirs: Any) -> list[str]:
         finally:
             owner['backbone'] = ours
         raise ValueError(
-            f'{model["type"]} can not be built with our backbone: '
+            f"{model['type']} can't be built with our backbone: "
             f'{maps.failure(error)}'
         ) from error
     return []

@@ -88,7 +88,11 @@ def swap_backbone(cfg: Any, **backbone: Any) -> Config:
 
 
 def make_swap(cfg: Any, **backbone: Any) -> Swap:
-    """Do ``swap_backbone``, and keep the notes and how to write it."""
+    """Do ``swap_backbone``, and keep the notes and how to write it.
+
+    Raises:
+        FileNotFoundError, ImportError, TypeError, ValueError: As there.
+    """
     chosen = sorted(set(CHOSEN) & set(backbone))
     if chosen:
         raise TypeError(f'the model of the config decides {chosen}')

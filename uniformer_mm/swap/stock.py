@@ -13,7 +13,7 @@ from typing import Any
 
 from mmengine import Config
 
-from uniformer_mm.hosts import HOSTS, import_extra
+from uniformer_mm.hosts import HOSTS, host_of, import_extra
 
 __all__ = [
     'Stock',
@@ -101,12 +101,7 @@ def find_stock(source: Any) -> Stock:
             'cfg must be a Config, a path, or a name such as '
             f"'mmdet::yolox/yolox_s_8xb8-300e_coco.py', got {source!r}"
         )
-    host = config.get('default_scope')
-    if host not in HOSTS:
-        raise ValueError(
-            f'default_scope of a config must be one of {list(HOSTS)}, got '
-            f'{host!r}: set it, it says which host builds the model'
-        )
+    host = host_of(config).module
     import_extra(host)
     if not isinstance(config.get('model'), dict):
         raise ValueError(f'{path or "the config"} has no model = dict(...)')
@@ -120,7 +115,7 @@ def _read(path: str) -> Config:
     except FileNotFoundError:
         raise
     except Exception as error:
-        raise ValueError(f'{path} can not be read: {error}') from error
+        raise ValueError(f"{path} can't be read: {error}") from error
 
 
 def path_of(name: str) -> Path:

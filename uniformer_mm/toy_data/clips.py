@@ -22,7 +22,7 @@ from uniformer_mm.toy_data.spec import (
     outline,
 )
 
-__all__ = ['FPS', 'FRAMES', 'clip_files', 'draw_clips']
+__all__ = ['FRAMES', 'clip_files', 'draw_clips']
 
 FRAMES = 32
 FPS = 16
@@ -49,7 +49,7 @@ def draw_clips(root: Path, split: str, spec: ToyDataSpec) -> None:
     the codec halves it. Labels are balanced: motions and shapes take turns.
 
     Raises:
-        OSError: They cannot be written.
+        OSError: They can't be written.
     """
     count = spec.clips(split)
     if count == 0:

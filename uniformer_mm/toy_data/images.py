@@ -44,7 +44,7 @@ def draw_images(root: Path, split: str, spec: ToyDataSpec) -> None:
     """Draw the images of ``split`` with their masks and annotations.
 
     Raises:
-        OSError: They cannot be written.
+        OSError: They can't be written.
     """
     for folder in (split, f'masks/{split}', 'annotations'):
         (root / folder).mkdir(parents=True, exist_ok=True)
@@ -119,7 +119,7 @@ def write_image(path: Path, image: Array) -> None:
     """Write an image, as the ending of ``path`` says.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: It can't be written.
     """
     settings = [cv2.IMWRITE_JPEG_QUALITY, 95] if path.suffix == '.jpg' else []
     done, data = cv2.imencode(path.suffix, image, settings)

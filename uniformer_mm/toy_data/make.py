@@ -29,7 +29,7 @@ def make_toy_data(root: Path, spec: ToyDataSpec | None = None) -> bool:
     Raises:
         FileExistsError: ``root`` holds something else, such as a set drawn
             to another spec, or one that lost a file.
-        OSError: It cannot be written.
+        OSError: It can't be written.
     """
     spec = spec or ToyDataSpec()
     if root.exists() and (not root.is_dir() or any(root.iterdir())):

@@ -32,7 +32,7 @@ def draw_singles(root: Path, split: str, spec: ToyDataSpec) -> None:
     """Draw as many pictures as ``split`` has images; classes take turns.
 
     Raises:
-        OSError: They cannot be written.
+        OSError: They can't be written.
     """
     for name in CLASSES:  # also of a class without a picture
         (root / f'classes/{split}/{name}').mkdir(parents=True, exist_ok=True)

@@ -42,7 +42,7 @@ class _HostDecoder:
             if not self._is_of_the_file(error):
                 raise
             raise OSError(
-                f'can not read {results[self.source]} '
+                f"can't read {results[self.source]} "
                 f'({type(error).__name__}: {error}). Fetch it again, or take '
                 'its line out of the annotation file; for a video, '
                 '`ffmpeg -v error -i FILE -f null -` lists the damage.'

@@ -7,20 +7,18 @@ folders of configs, which the tables are written from, and by nothing else.
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmengine import Config
-from mmengine.registry import RUNNERS
 from torch import Tensor
 
 from uniformer_mm.analysis import count_complexity
 from uniformer_mm.configs import config_root, results_of_weights
-from uniformer_mm.engine.data_checking import missing_paths
 from uniformer_mm.predict.host_model import HostModel
+from uniformer_mm.verify.host_test import point_at, require_layout, run_test
 from uniformer_mm.verify.metrics import METRICS
 from uniformer_mm.weights.steps import permute_head
 from uniformer_mm.weights.zoo import PIXEL_STATISTICS, ZOO, ZooEntry
@@ -129,8 +127,8 @@ def _verify_row(
     config = Config.fromfile(config_root() / task / f'{name}.py')
     config.merge_from_dict(options or {})
     if data is not None:
-        _point_at(config, data)
-        _require_layout(config, data, name)
+        point_at(config, data)
+        require_layout(config, data, name)
     host = HostModel(
         task,
         config,
@@ -151,7 +149,7 @@ def _verify_row(
     if labels is not None:
         state = _permuted(state, task, labels)
     for suffix, tested in _variants(entry, config):
-        measured = _test(tested, state, device)
+        measured = run_test(tested, state, device)
         for metric, (key, percent) in wanted.items():
             yield Finding(
                 name,
@@ -203,51 +201,3 @@ def _variants(entry: ZooEntry, config: Config) -> Iterator[tuple[str, Config]]:
         variant = copy.deepcopy(config)
         variant.model.data_preprocessor.update(mean=[*mean], std=[*std])
         yield f', mean and std {name}', variant
-
-
-def _point_at(config: Config, data: Path) -> None:
-    """Put ``data`` in the place of the config's data root, in all paths."""
-    dataset = config.test_dataloader.dataset
-    while 'data_root' not in dataset:
-        dataset = dataset.dataset
-    root = dataset.data_root.rstrip('/')
-
-    def moved(value: Any) -> Any:
-        if isinstance(value, dict):
-            for key in value:
-                value[key] = moved(value[key])
-        elif isinstance(value, list):
-            return [moved(item) for item in value]
-        elif isinstance(value, str) and f'{value}/'.startswith(f'{root}/'):
-            return f'{data}{value[len(root) :]}'
-        return value
-
-    for part in ('test_dataloader', 'test_evaluator'):
-        config[part] = moved(config[part])
-
-
-def _require_layout(config: Config, data: Path, name: str) -> None:
-    """Raise ``FileNotFoundError`` where the data set looks in vain."""
-    missing = missing_paths(config.test_dataloader.dataset)
-    if lines := ''.join(f'\n  {key}: {path}' for key, path in missing):
-        raise FileNotFoundError(
-            f'data: {data} is not laid out as {name}.py has it below its '
-            f'data_root; there is no{lines}'
-        )
-
-
-def _test(config: Config, state: Any, device: str) -> dict[str, float]:
-    """Run the host's test loop with these weights."""
-    for part in ('train', 'val'):
-        for kind in ('dataloader', 'cfg', 'evaluator'):
-            config.pop(f'{part}_{kind}', None)
-    for key in ('optim_wrapper', 'param_scheduler', 'auto_scale_lr'):
-        config.pop(key, None)
-    config.custom_hooks = []
-    with tempfile.TemporaryDirectory() as folder:
-        config.work_dir = folder
-        config.experiment_name = Path(folder).name
-        runner: Any = RUNNERS.build(config)
-        runner.model.load_state_dict(state)
-        runner.model.to(device)
-        return dict(runner.test())

@@ -26,7 +26,7 @@ from uniformer_mm.models.light_blocks import (
 )
 from uniformer_mm.view.recorded import Call
 
-__all__ = ['AttentionMap', 'attended', 'attention_map', 'flow', 'kept_tokens']
+__all__ = ['AttentionMap', 'attended', 'attention_map', 'flow']
 
 AT_ONCE = 1 << 22  # weights in memory
 

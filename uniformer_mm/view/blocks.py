@@ -11,7 +11,13 @@ from uniformer_mm.models.backbone import Backbone
 from uniformer_mm.models.blocks import AttentionBlock
 from uniformer_mm.models.stages import STRIDES
 
-__all__ = ['attention_blocks', 'backbone_of', 'choose', 'stride_of']
+__all__ = [
+    'all_blocks',
+    'attention_blocks',
+    'backbone_of',
+    'choose',
+    'stride_of',
+]
 
 
 def backbone_of(model: nn.Module) -> Backbone:
@@ -35,7 +41,9 @@ def all_blocks(backbone: Backbone) -> dict[str, nn.Module]:
     return {
         f'stage{stage}.{j}': block
         for stage in range(1, backbone.num_stages + 1)
-        for j, block in enumerate(_blocks(backbone, stage))
+        for j, block in enumerate(
+            backbone.get_submodule(f'blocks{stage}').children()
+        )
     }
 
 
@@ -86,7 +94,3 @@ def choose(
 def stride_of(name: str) -> int:
     """Return the input pixels per token of a block's map."""
     return STRIDES[int(name.removeprefix('stage').partition('.')[0]) - 1]
-
-
-def _blocks(backbone: Backbone, stage: int) -> Any:
-    return backbone.get_submodule(f'blocks{stage}').children()

@@ -134,9 +134,7 @@ class Viewer:
         where = self._where(seen, point, frame)
         panels = [self._input(seen, where)]
         for name, call in calls.items():
-            token = (
-                None if where is None else token_of(call, name, seen, where)
-            )
+            token = token_of(call, name, seen, where)
             found = attention_map(call, token)
             stride = stride_of(name)
             dim, note = None, kind_of(call)
@@ -182,9 +180,7 @@ class Viewer:
         panels = [self._input(seen, where)]
         for name in choose(blocks or names[-1:], known):
             call = calls[name]
-            token = (
-                None if where is None else token_of(call, name, seen, where)
-            )
+            token = token_of(call, name, seen, where)
             before = names[: names.index(name) + 1]
             found = rollout([calls[n] for n in before], token)
             values = enlarge(found, stride_of(names[0]), seen.frames)

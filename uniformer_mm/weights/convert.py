@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from uniformer_mm.checks import check_choice
 from uniformer_mm.weights.identity import Identity
 from uniformer_mm.weights.kinds import HEADS
 from uniformer_mm.weights.reading import listed
@@ -64,8 +65,7 @@ def convert(
             for another task, a key that no rule knows, or two keys for one
             place.
     """
-    if task not in RULES:
-        raise ValueError(f'unknown task {task!r}; choose one of {TASKS}')
+    check_choice('task', task, TASKS)
     kind = (identity or recognize(state, {})).kind
     if kind not in KINDS[task]:
         raise ValueError(

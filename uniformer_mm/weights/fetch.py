@@ -138,7 +138,7 @@ def fetch(
         )
     except OSError as error:
         raise OSError(
-            f'cannot download {url} to {target}: {error}. Without network: '
+            f"can't download {url} to {target}: {error}. Without network: "
             f'get it from {origin}, save it as {name} in a folder, and set '
             f'{WEIGHTS_VARIABLE} to that folder'
         ) from error

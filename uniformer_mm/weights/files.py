@@ -94,7 +94,7 @@ def read_weights(
         WeightFileError: The file is not there, not readable, damaged or not a
             weight file; it needs more types than tensors and plain data; or
             its weights are missing, empty, ambiguous, of a kind the models
-            cannot hold, NaN or infinite.
+            can't hold, NaN or infinite.
         ImportError: It is a safetensors file and safetensors is missing.
     """
     path = Path(path)
@@ -110,7 +110,7 @@ def read_weights(
         ) from None
     except OSError as error:
         raise WeightFileError(
-            f'{path} cannot be read: {error.strerror or error}; check that '
+            f"{path} can't be read: {error.strerror or error}; check that "
             'you may read it, or copy it to a folder of yours'
         ) from error
     wrapper, state, notes = unwrap(content, path, ema)
@@ -139,7 +139,7 @@ def write_weights(
 
     Raises:
         WeightFileError: ``state`` is empty or would be refused when read, or
-            the file cannot be written, or something else is there.
+            the file can't be written, or something else is there.
         TypeError: ``meta`` is not plain data.
         ImportError: The name ends in ``.safetensors`` and safetensors is
             missing.
@@ -181,7 +181,7 @@ def write_weights(
         cause = error if isinstance(error, OSError) else error.__context__
         reason = getattr(cause, 'strerror', None) or error
         raise WeightFileError(
-            f'{path} cannot be written: {reason}; nothing was changed. Choose '
+            f"{path} can't be written: {reason}; nothing was changed. Choose "
             'a folder that exists, is yours to write in and has space'
         ) from error
     finally:
@@ -190,7 +190,7 @@ def write_weights(
 
 
 def _check_plain(value: Any, where: str) -> None:
-    """Refuse what both formats cannot give back as it was."""
+    """Refuse what both formats can't give back as it was."""
     # Exact types: NumPy's float64 is a float, and is no plain data.
     if type(value) is dict:
         for key, item in value.items():

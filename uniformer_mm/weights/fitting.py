@@ -90,7 +90,11 @@ def check_settings(
 
 
 def check_head_dim(found: Found, backbone: Any, stated: int | None) -> None:
-    """Raise where head_dim is known to differ, warn where it is not known."""
+    """Raise where head_dim is known to differ, warn where it is not known.
+
+    Raises:
+        ValueError: It differs from that of the file or the catalogue.
+    """
     known, head_dim = found.head_dim, backbone.spec.head_dim
     name = found.file.path.name
     if stated is not None and known not in (None, stated):
@@ -106,7 +110,7 @@ def check_head_dim(found: Found, backbone: Any, stated: int | None) -> None:
     if known is None:
         hint = head_dim_hint(found.identity)
         tell(
-            f'{name} is not in the catalogue, and head_dim can not be '
+            f"{name} is not in the catalogue, and head_dim can't be "
             f'seen in weights: check that it was trained with {head_dim=}, '
             f'and say so by head_dim={head_dim} in init_cfg'
             + (f' (known files: {hint})' if hint else ''),

@@ -59,7 +59,7 @@ class Found:
         if not names and head_dim is None:
             raise ValueError(
                 f'{self.file.path.name} is of no known variant, and head_dim '
-                'can not be seen in weights: pass head_dim=, the channels per '
+                "can't be seen in weights: pass head_dim=, the channels per "
                 'head that it was trained with'
             )
         spec = ARCHS[names[0]] if names else identity.spec

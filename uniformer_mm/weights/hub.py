@@ -78,7 +78,7 @@ def _address_in_errors(
     except Exception as error:
         place = "huggingface_hub's cache" if offline else address
         raise OSError(
-            f'cannot get {source!r} from {place}: {error}. Without network: '
+            f"can't get {source!r} from {place}: {error}. Without network: "
             f'get the file from {address} and give its path'
         ) from error
 

@@ -6,6 +6,7 @@ import os
 import re
 from typing import Any
 
+from uniformer_mm.checks import check_choice
 from uniformer_mm.weights.convert import convert
 from uniformer_mm.weights.fitting import (
     check_form,
@@ -85,15 +86,8 @@ def load_backbone(
             'backbone must be a UniFormer or UniFormerLight, got '
             f'{type(backbone).__name__}'
         )
-    if inflation not in INFLATIONS:
-        raise ValueError(
-            f'unknown inflation {inflation!r}; choose one of {INFLATIONS}'
-        )
-    if stem_channels not in (None, *STEM_CHANNELS):
-        raise ValueError(
-            f'unknown stem_channels {stem_channels!r}; choose one of '
-            f'{STEM_CHANNELS}'
-        )
+    check_choice('inflation', inflation, INFLATIONS)
+    check_choice('stem_channels', stem_channels, (None, *STEM_CHANNELS))
     if isinstance(source, Found) and ema is not None:
         raise ValueError(
             f'{ema=} is for find_weights, got what that returned: '

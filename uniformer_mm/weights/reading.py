@@ -59,7 +59,7 @@ _SMALL = 1 << 26
 
 
 class WeightFileError(ValueError):
-    """A file cannot be read or written; says which, why and what to do."""
+    """A file can't be read or written; says which, why and what to do."""
 
 
 class ForeignTypesError(WeightFileError):
@@ -90,7 +90,12 @@ def listed(names: Iterable[object], limit: int = 8) -> str:
 def load_content(
     file: BufferedReader, path: Path
 ) -> tuple[Any, dict[str, Any], bool]:
-    """Return what a file holds, its 'meta', and whether checksums held."""
+    """Return what a file holds, its 'meta', and whether checksums held.
+
+    Raises:
+        ForeignTypesError: It needs types that are not made.
+        WeightFileError: It is damaged, or no weight file.
+    """
     head = file.read(512)
     file.seek(0)
     text = head.removeprefix(b'\xef\xbb\xbf').lstrip().lower()
@@ -160,7 +165,11 @@ def _load_safetensors(
 
 
 def check_state(state: Any, where: str) -> None:
-    """Refuse what is not a dict of dense, finite tensors under str keys."""
+    """Refuse what is not a dict of dense, finite tensors under str keys.
+
+    Raises:
+        WeightFileError: It is not; ``where`` begins the message.
+    """
     if not isinstance(state, Mapping):
         raise WeightFileError(
             f'{where}: expected a dict of tensors, got {kind_of(state)}'

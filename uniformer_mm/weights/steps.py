@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from uniformer_mm.checks import check_choice
 from uniformer_mm.weights.reading import listed
 from uniformer_mm.weights.report import Report
 
@@ -56,8 +57,7 @@ def inflate(
         ValueError: Unknown ``how``, a key that is not in ``shapes``, or a
             shape that does not become the other by a time axis.
     """
-    if how not in INFLATIONS:
-        raise ValueError(f'unknown how={how!r}; choose one of {INFLATIONS}')
+    check_choice('how', how, INFLATIONS)
     unknown = [key for key in state if key not in shapes]
     if unknown:
         raise ValueError(f'not in the video model: {listed(unknown)}')
@@ -117,10 +117,7 @@ def fit_stem(
         ValueError: Unknown ``how``, one that does not fit the two numbers of
             channels, or no stem.
     """
-    if how not in STEM_CHANNELS:
-        raise ValueError(
-            f'unknown stem_channels={how!r}; choose one of {STEM_CHANNELS}'
-        )
+    check_choice('how', how, STEM_CHANNELS)
     names = ('patch_embed1.proj.weight', 'patch_embed1.proj.0.weight')
     key = next((name for name in names if name in state), '')
     if not key:

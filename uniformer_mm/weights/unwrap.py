@@ -133,7 +133,7 @@ def _select(
                 f'{path} holds two sets of weights, as the EMA hooks of mmcv '
                 f'1 save them, the second one as {shown(second[0])}, ... . '
                 'The second is the raw one in files saved after an epoch, and '
-                'the average in files saved after an iteration; it can not be '
+                "the average in files saved after an iteration; it can't be "
                 f'seen which this is. Without ema={ema} the first one is '
                 f'read. For the other one: state = torch.load({str(path)!r}, '
                 f'weights_only=True){entry}; torch.save({{k: state.get('

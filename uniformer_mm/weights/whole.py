@@ -128,7 +128,7 @@ def _converted(
     tell(f'{file.path.name} ({file.origin}): {report.summary()}')
     if found.head_dim is None:
         tell(
-            f'{file.path.name} is not in the catalogue, and head_dim can not '
+            f"{file.path.name} is not in the catalogue, and head_dim can't "
             'be seen in weights: check that the config has the one it was '
             'trained with',
             logging.WARNING,
