@@ -119,6 +119,25 @@ def test_attention_can_change_afterwards() -> None:
         assert_same(backbone, model, x)
 
 
+def test_hooks_can_come_and_go_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = torch._dynamo.config
+    monkeypatch.setattr(config, 'skip_nnmodule_hook_guards', True)
+    model, x = build('image').eval(), random_input('image', 2, 64, 96)
+    backbone = compiled(build('image').eval())
+    assert_same(backbone, model, x)
+    handles = [
+        each.blocks3[0].attn.qkv.register_forward_hook(lambda *a: 2 * a[2])
+        for each in (backbone, model)
+    ]
+    assert_same(backbone, model, x)
+    for handle in handles:
+        handle.remove()
+    assert_same(backbone, model, x)
+    assert num_graphs() == 2
+
+
 def test_it_compiles_the_backbone_alone_and_once() -> None:
     model = Holder(build('image'))
     hook = CompileBackboneHook(backend='eager')

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from mmengine.runner import load_checkpoint
+from torch import Tensor, nn
 
 from tests.support.models import build, random_input
+from uniformer_mm import deploy
 from uniformer_mm.weights.load import load_backbone
 
 
@@ -93,3 +95,26 @@ def test_a_choice_that_does_not_fit_the_channels(
             head_dim=16,
             stem_channels=how,
         )
+
+
+@pytest.mark.parametrize('kind', ['image', 'light', 'video'])
+@pytest.mark.parametrize('deployed', [False, True])
+def test_what_mmengine_would_pass_over(
+    save: Callable[..., Path], kind: str, deployed: bool
+) -> None:
+    """As ``load_from`` and ``mim test`` load: all but another head."""
+
+    def model(in_channels: int, classes: int) -> nn.Module:
+        backbone = build(kind, in_channels=in_channels).eval()
+        head = nn.Linear(64, classes)
+        parts = {'backbone': backbone, 'head': head}
+        whole = nn.ModuleDict(parts).eval()
+        return deploy(whole) if deployed else whole
+
+    path = str(save(model(3, 5).state_dict()))
+    load_checkpoint(model(3, 7), path)
+    for channels in (1, 2, 4, 6):
+        with pytest.raises(
+            ValueError, match=rf'is \(.*, 3, .*and \(.*, {channels}, .*stem_ch'
+        ):
+            load_checkpoint(model(channels, 5), path)

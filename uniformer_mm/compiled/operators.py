@@ -68,6 +68,7 @@ def mlp(
         hidden = product(some, weight1, bias1, True)
         return product(hidden, weight2, bias2, False)
 
+    x = x.contiguous()
     tiles = list(split_tokens(x))
     if len(tiles) == 1:
         return run(x)
@@ -84,7 +85,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         b, heads, length, _ = q.shape
         y = attend_by_head(q, k, v).view(b, length, heads, -1)
         return y.transpose(1, 2)
-    return F.scaled_dot_product_attention(q, k, v)
+    y = F.scaled_dot_product_attention(q, k, v)
+    # Torch's lies as the queries do.
+    return y.transpose(1, 2).contiguous().transpose(1, 2)
 
 
 def convolve_clip(
@@ -174,7 +177,9 @@ def _(
 
 @register_fake(f'{NAME}::depthwise_of_input')
 def _(grad: Tensor, _weight: Tensor) -> Tensor:
-    return torch.empty_like(grad)
+    # As above whatever the order of ``grad``, which inductor may change.
+    n, c, *sizes = grad.shape
+    return grad.new_empty(n, *sizes, c).movedim(-1, 1)
 
 
 @register_fake(f'{NAME}::depthwise_of_weight')

@@ -10,7 +10,7 @@ from uniformer_mm.fast.linear import AVAILABLE
 from uniformer_mm.fast.path import is_on
 from uniformer_mm.fast.processor import mkl_lacks_avx512
 
-__all__ = ['compile_options']
+__all__ = ['compile_options', 'notice_hooks']
 
 
 def compile_options() -> dict[str, Any]:
@@ -21,6 +21,9 @@ def compile_options() -> dict[str, Any]:
     oneDNN, in training too but for attention. Results are the same up to
     rounding. Nothing is kept of weights, which may change at any time.
 
+    From then on torch notices hooks that are put on a layer of a compiled
+    model, of any in this process, which it passes over by default.
+
     Returns:
         dict[str, Any]: For ``options``; empty where torch's own are as fast,
         where torch is too old to keep the strides that operators want
@@ -30,6 +33,7 @@ def compile_options() -> dict[str, Any]:
     Examples:
         >>> model.backbone.compile(options=uniformer_mm.compile_options())
     """
+    notice_hooks()
     if not (
         is_on()
         and AVAILABLE
@@ -40,3 +44,8 @@ def compile_options() -> dict[str, Any]:
     from uniformer_mm.compiled.graph_pass import ByOneDNN
 
     return {'post_grad_custom_pre_pass': ByOneDNN()}
+
+
+def notice_hooks() -> None:
+    """Have ``torch.compile`` call hooks that come after its graphs, too."""
+    torch._dynamo.config.skip_nnmodule_hook_guards = False

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from uniformer_mm.checks import check_choice
-from uniformer_mm.compiled import compile_options
+from uniformer_mm.compiled.options import compile_options, notice_hooks
 from uniformer_mm.registry import HOOKS
 
 __all__ = ['CompileBackboneHook']
@@ -130,4 +130,5 @@ class CompileBackboneHook(Hook):
                 f'{type(inner).__name__} without one'
             )
         if backbone._compiled_call_impl is None:
+            notice_hooks()
             backbone.compile(**self.options)  # type: ignore[no-untyped-call]

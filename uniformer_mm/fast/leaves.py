@@ -63,6 +63,7 @@ def call(layer: nn.Module, x: Tensor) -> Any:
     forms = layers_of(x.device.type).get(type(layer), ())
     if (
         forms
+        and type(x) is Tensor  # what a layer before returns may be another
         and is_untouched(layer, x)
         and not torch.is_autocast_enabled(x.device.type)
     ):

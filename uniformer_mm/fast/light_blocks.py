@@ -29,6 +29,7 @@ from uniformer_mm.fast.mlp import (
     mlp_of_tokens,
 )
 from uniformer_mm.fast.path import has_own, is_named
+from uniformer_mm.fast.rules import is_of_torch
 from uniformer_mm.fast.tiles import scaled
 
 __all__ = ['full_block', 'shrink_block']
@@ -126,7 +127,11 @@ def fits(
         )
         and all(
             gain is None
-            or (gain.shape == x.shape[1:2] and gain.dtype == x.dtype)
+            or (
+                is_of_torch(gain)
+                and gain.shape == x.shape[1:2]
+                and gain.dtype == x.dtype
+            )
             for gain in gains
         )
         and has_own(block.attn, 'heads')

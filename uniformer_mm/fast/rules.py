@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 __all__ = [
     'is_hooked',
+    'is_of_torch',
     'is_plain_run',
     'is_untouched',
     'keeps_saved_tensors',
@@ -119,6 +120,11 @@ def is_hooked(module: nn.Module) -> bool:
     )
 
 
+def is_of_torch(tensor: Tensor) -> bool:
+    """Whether it is of no class that may compute otherwise."""
+    return type(tensor) is nn.Parameter or type(tensor) is Tensor
+
+
 def is_untouched(module: nn.Module, x: Tensor) -> bool:
     """Whether a call of ``module`` is ``forward`` of its class, on plain data.
 
@@ -136,7 +142,7 @@ def is_untouched(module: nn.Module, x: Tensor) -> bool:
         for tensor in held.values():
             if tensor is None:
                 continue
-            if type(tensor) is not nn.Parameter and type(tensor) is not Tensor:
+            if not is_of_torch(tensor):
                 return False
             if tensor.dtype is not dtype and tensor.is_floating_point():
                 return False

@@ -29,6 +29,7 @@ from uniformer_mm.fast.mlp import (
     linear_of_tokens,
     mlp_of_tokens,
 )
+from uniformer_mm.fast.rules import is_of_torch
 
 # Of 256 to 2048 hidden channels: 2 to 16 MiB in float32. Smaller tiles are no
 # faster, and each parallel loop waits long where other programs run as well.
@@ -93,7 +94,11 @@ def attention_block(block: Any, x: Tensor) -> Any:
     if not gains_fit(block, x.movedim(1, -1)):
         return NotImplemented
     # (N, C, [T,] H, W) -> (N, [T,] H, W, C)
-    y = block.attend(x.movedim(1, -1)).contiguous()
+    y = block.attend(x.movedim(1, -1))
+    if type(y) is not Tensor:  # but of a class that changes what follows
+        z = scaled(block.mlp(block.norm2(y)), block.gamma_2)
+        return (y + z).movedim(-1, 1)
+    y = y.contiguous()
     if y.data_ptr() == x.data_ptr():  # a subclass may attend to nothing
         y = y.clone()
     for (tile,) in split_tokens(y):
@@ -108,7 +113,8 @@ def gains_fit(block: Any, tokens: Tensor, axes_behind: int = 0) -> bool:
     return all(
         gain is None
         or (
-            gain.shape in (fitting, (1, *fitting))
+            is_of_torch(gain)
+            and gain.shape in (fitting, (1, *fitting))
             and gain.dtype == tokens.dtype  # else torch tells why
         )
         for gain in (block.gamma_1, block.gamma_2)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from uniformer_mm.checks import (
     check_bool,
@@ -21,6 +22,7 @@ __all__ = [
     'check_input',
     'check_ndim',
     'check_outputs',
+    'check_shapes',
     'normalize_out_indices',
     'normalize_with_cp',
 ]
@@ -192,4 +194,33 @@ def check_input(
         raise TypeError(
             f'the input must be {dtype}, as the weights are, got {x.dtype}; '
             'convert one of the two, or use torch.autocast'
+        )
+
+
+def check_shapes(
+    module: nn.Module, state_dict: Mapping[str, Any], prefix: str
+) -> None:
+    """Raise ``ValueError`` where weights have another shape than the module's.
+
+    NOTE: not those of one axis, as which shards of others may be held.
+
+    Args:
+        module: What the weights are loaded into.
+        state_dict: They may be some of it, under names behind ``prefix``.
+        prefix: Ends with a dot, or is empty.
+    """
+    wrong = [
+        f'{name} is {tuple(given.shape)} in them and {tuple(own.shape)} in it'
+        for name, own in module.named_parameters()
+        if torch.is_tensor(given := state_dict.get(prefix + name))
+        and given.ndim == own.ndim > 1
+        and given.shape != own.shape
+    ]
+    if wrong:
+        more = f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''
+        raise ValueError(
+            f'these weights do not fit this {type(module).__name__}: '
+            f'{wrong[0]}{more}; build it as they are (for another number of '
+            'input channels, load_backbone and UniFormerPretrained have '
+            'stem_channels)'
         )
