@@ -30,6 +30,10 @@ def product(x: Tensor, weight: Tensor, bias: Tensor, _: bool) -> Tensor:
     return F.gelu(F.linear(x, weight, bias))
 
 
+def without_bias(x: Tensor, weight: Tensor, *_: Any) -> Tensor:
+    return F.linear(x, weight)
+
+
 def of_input(grad: Tensor, weight: Tensor) -> Tensor:
     x = torch.zeros_like(grad, requires_grad=True)
     y = depthwise_conv(x, weight, None)
@@ -42,7 +46,8 @@ def of_weight(x: Tensor, grad: Tensor, weight: Tensor) -> Tensor:
     return torch.autograd.grad(y, weight, grad)[0]
 
 
-IMAGES, CLIPS = (2, 3, 8, 9), (2, 3, 4, 5, 6)
+IMAGES, CLIPS, CLIP = (2, 3, 8, 9), (2, 3, 4, 5, 6), (1, 3, 4, 5, 6)
+SETTINGS = [2, 1, 1], [1, 0, 1], [1, 1, 1]
 KERNEL, KERNEL_OF_CLIPS = (3, 1, 5, 5), (3, 1, 3, 3, 3)
 
 
@@ -51,8 +56,11 @@ KERNEL, KERNEL_OF_CLIPS = (3, 1, 5, 5), (3, 1, 3, 3, 3)
     ('name', 'function', 'shapes'),
     [
         ('PRODUCT', product, [(2, 3, 5, 4), (6, 4), (6,), True]),
+        ('PRODUCT', without_bias, [(5, 4), (6, 4), None, False]),
+        ('PRODUCT', without_bias, [(6, 4), (5, 4), None, False]),
         ('MLP', mlp, [(2, 3, 5, 4), (6, 4), (6,), (4, 6), (4,)]),
         ('ATTEND', F.scaled_dot_product_attention, [(2, 3, 5, 4)] * 3),
+        ('CLIP', F.conv3d, [CLIP, (6, 3, 2, 2, 2), (6,), *SETTINGS]),
         ('OF_INPUT', of_input, [IMAGES, KERNEL]),
         ('OF_INPUT', of_input, [CLIPS, KERNEL_OF_CLIPS]),
         ('OF_WEIGHT', of_weight, [IMAGES, IMAGES, KERNEL]),
@@ -71,7 +79,6 @@ def test_inputs_in_any_order_in_memory(
         make_everything_pay(monkeypatch)
         monkeypatch.setattr(attention, 'LEAST_TOKENS', 1)
         monkeypatch.setattr(attention, 'mkl_lacks_avx512', lambda: True)
-        monkeypatch.setattr(operators, 'LEAST_WEIGHTS', 1)
     operator = getattr(operators, name)
     torch.manual_seed(0)
     inputs = [torch.randn(s) if isinstance(s, tuple) else s for s in shapes]

@@ -18,7 +18,7 @@ from uniformer_mm.fast import linear
 from uniformer_mm.fast.leaves import fast_layer
 from uniformer_mm.fast.processor import mkl_lacks_avx512
 
-__all__ = ['LEAST_WEIGHTS', 'product']
+__all__ = ['product']
 
 
 def pays(layer: Any, tokens: Tensor) -> bool:

@@ -200,7 +200,9 @@ def check_input(
 def check_shapes(
     module: nn.Module, state_dict: Mapping[str, Any], prefix: str
 ) -> None:
-    """Raise ``ValueError`` where weights have another shape than the module's.
+    """Raise ``RuntimeError`` where weights have another shape than a module's.
+
+    As torch does, which MMEngine does not let.
 
     NOTE: not those of one axis, as which shards of others may be held.
 
@@ -218,7 +220,7 @@ def check_shapes(
     ]
     if wrong:
         more = f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''
-        raise ValueError(
+        raise RuntimeError(
             f'these weights do not fit this {type(module).__name__}: '
             f'{wrong[0]}{more}; build it as they are (for another number of '
             'input channels, load_backbone and UniFormerPretrained have '
