@@ -125,8 +125,8 @@ def trace(call: Callable[[], object]) -> list[Operation]:
 def by_onednn(operations: Sequence[Operation]) -> list[Operation]:
     """Return ``operations`` with products as ``compile_options`` has them.
 
-    Products and 1x1 convolutions, with their gradients, whose factors are
-    turned over in memory first, and attention over many tokens. GELUs stay
+    Products and 1x1 convolutions, with their gradients, one of whose factors
+    is turned over in memory first, and attention over many tokens. GELUs stay
     apart.
     """
     ours: list[Operation] = []
@@ -141,8 +141,12 @@ def by_onednn(operations: Sequence[Operation]) -> list[Operation]:
             ours.append(each)
             continue
         if each.kind.endswith(GRADIENT):
-            turned = {-value: size for value, size in each.reads.items()}
-            ours.append(Operation('turned', 'packing', 0, each.reads, turned))
+            # The smaller one of maps and their gradients; the weight is third.
+            value, size = sorted(each.reads.items(), key=lambda x: x[1])[-2]
+            turned = Operation(
+                'turned', 'packing', 0, {value: size}, {-value: size}
+            )
+            ours.append(turned)
         ours.append(replace(each, kind='packed product'))
     return ours
 
