@@ -95,7 +95,7 @@ def attention_block(block: Any, x: Tensor) -> Any:
         return NotImplemented
     # (N, C, [T,] H, W) -> (N, [T,] H, W, C)
     y = block.attend(x.movedim(1, -1))
-    if type(y) is not Tensor:  # but of a class that changes what follows
+    if type(y) is not Tensor:  # a user's class, which sees what follows
         z = scaled(block.mlp(block.norm2(y)), block.gamma_2)
         return (y + z).movedim(-1, 1)
     y = y.contiguous()
