@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.model import BaseModule
@@ -14,6 +15,7 @@ from uniformer_mm.backbones.init_cfg import (
     loads_weights,
     resolve_init_cfg,
 )
+from uniformer_mm.backbones.shapes import check_shapes
 from uniformer_mm.hub_model import HubModel
 from uniformer_mm.registry import MODELS
 
@@ -60,6 +62,12 @@ class _Configured(_Pretrained):
         BaseModule.init_weights(self)
         if not again and not loads_weights(self.init_cfg):
             self.reset_time_attention()
+
+    def _load_from_state_dict(
+        self: Any, state_dict: Mapping[str, Any], prefix: str, *args: Any
+    ) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *args)  # type: ignore[misc]
+        check_shapes(self, state_dict, prefix)
 
 
 @MMENGINE_MODELS.register_module()

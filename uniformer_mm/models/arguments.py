@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from uniformer_mm.checks import (
     check_bool,
@@ -22,7 +21,6 @@ __all__ = [
     'check_input',
     'check_ndim',
     'check_outputs',
-    'check_shapes',
     'normalize_out_indices',
     'normalize_with_cp',
 ]
@@ -194,35 +192,4 @@ def check_input(
         raise TypeError(
             f'the input must be {dtype}, as the weights are, got {x.dtype}; '
             'convert one of the two, or use torch.autocast'
-        )
-
-
-def check_shapes(
-    module: nn.Module, state_dict: Mapping[str, Any], prefix: str
-) -> None:
-    """Raise ``RuntimeError`` where weights have another shape than a module's.
-
-    As torch does, which MMEngine does not let.
-
-    NOTE: not those of one axis, as which shards of others may be held.
-
-    Args:
-        module: What the weights are loaded into.
-        state_dict: They may be some of it, under names behind ``prefix``.
-        prefix: Ends with a dot, or is empty.
-    """
-    wrong = [
-        f'{name} is {tuple(given.shape)} in them and {tuple(own.shape)} in it'
-        for name, own in module.named_parameters()
-        if torch.is_tensor(given := state_dict.get(prefix + name))
-        and given.ndim == own.ndim > 1
-        and given.shape != own.shape
-    ]
-    if wrong:
-        more = f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''
-        raise RuntimeError(
-            f'these weights do not fit this {type(module).__name__}: '
-            f'{wrong[0]}{more}; build it as they are (for another number of '
-            'input channels, load_backbone and UniFormerPretrained have '
-            'stem_channels)'
         )

@@ -15,7 +15,6 @@ from uniformer_mm.models.arguments import (
     check_input,
     check_ndim,
     check_outputs,
-    check_shapes,
     normalize_out_indices,
     normalize_with_cp,
 )
@@ -270,13 +269,6 @@ class Backbone(TwoForms):
                 if isinstance(module, _BatchNorm):
                     module.eval()
         return self
-
-    def _load_from_state_dict(
-        self, state_dict: Mapping[str, Any], prefix: str, *args: Any
-    ) -> None:
-        super()._load_from_state_dict(state_dict, prefix, *args)
-        # MMEngine leaves such a layer as it was, with a line in the log.
-        check_shapes(self, state_dict, prefix)
 
     def stage_parts(self, i: int) -> tuple[str, ...]:
         """Return the names of what stage ``i`` may have."""
