@@ -105,7 +105,7 @@ def yaml(text: str) -> Harm:
 
 
 def none_to_train(root: Path) -> None:
-    (root / TRAIN).rename(root / 'annotations/test.json')
+    (root / TRAIN).unlink()
 
 
 def mask_per_class(root: Path) -> None:
