@@ -11,7 +11,7 @@ import pytest
 
 from uniformer_mm.analysis.input_shape import _READERS
 from uniformer_mm.analysis.runs import RUNS
-from uniformer_mm.hosts import EXTRAS, HOSTS, advice, import_extra
+from uniformer_mm.hosts import ALONE, EXTRAS, HOSTS, advice, import_extra
 from uniformer_mm.undeclared import EXTRA, UNDECLARED
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +31,9 @@ def test_the_extras_are_those_of_setup_cfg() -> None:
         assert EXTRAS[host.module] == host.extra
     wanted = {package.name for package in UNDECLARED if package.on_pypi}
     assert set(brought[EXTRA]) == wanted
+    for extra in ALONE:  # each is told by what it brings
+        modules = {m for m, e in EXTRAS.items() if e == extra}
+        assert set(brought[extra]) == modules
 
 
 def test_every_folder_of_configs_has_its_host() -> None:
@@ -47,6 +50,22 @@ def test_every_host_can_be_counted() -> None:
 def test_what_is_there_needs_no_advice() -> None:
     assert advice([]) == ''
     assert import_extra('json') is sys.modules['json']
+
+
+@pytest.mark.parametrize(
+    ('modules', 'way'),
+    [
+        (['gradio'], 'gradio'),
+        (['onnx'], 'onnx onnxruntime onnxscript'),
+        (['mmdet', 'mim'], "'uniformer_mm[det,mim]'"),
+        (['mmcv', 'nncf'], "'uniformer_mm[lite]' nncf"),
+    ],
+)
+def test_no_advice_exchanges_opencv(
+    modules: list[str], way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('uniformer_mm.hosts.find_spec', {}.get)
+    assert advice(modules).endswith(f'; pip install {way}')
 
 
 def test_a_missing_module_is_told_from_one_that_fails(

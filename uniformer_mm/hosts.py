@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -102,6 +102,11 @@ EXTRAS: Mapping[str, str] = {
 }
 """Module -> the extra of uniformer_mm that installs it."""
 
+# Extras that are told by their packages, whose modules have the same names: of
+# an extra pip also installs what MMEngine declares, so that opencv-python
+# overwrites a headless one, which needs no libGL.
+ALONE = ('weights', 'hub', 'serve', 'export', 'openvino', 'int8')
+
 
 def advice(modules: Iterable[str]) -> str:
     """Say how to install those of the modules that are missing.
@@ -116,8 +121,19 @@ def advice(modules: Iterable[str]) -> str:
     if not missing:
         return ''
     extras = dict.fromkeys(EXTRAS[m] for m in missing if m in EXTRAS)
-    how = f"; pip install 'uniformer_mm[{','.join(extras)}]'" if extras else ''
+    how = f'; {_installing(extras)}' if extras else ''
     return f'not installed: {", ".join(missing)}{how}'
+
+
+def _installing(extras: Collection[str]) -> str:
+    joined = ','.join(extra for extra in extras if extra not in ALONE)
+    names = [f"'uniformer_mm[{joined}]'"] if joined else []
+    names += [
+        module
+        for module, extra in EXTRAS.items()
+        if extra in ALONE and extra in extras
+    ]
+    return f'pip install {" ".join(names)}'
 
 
 def import_extra(module: str) -> Any:
@@ -142,8 +158,8 @@ def import_extra(module: str) -> Any:
             f'{top} is installed, but this fails ({error}): '
             + (
                 known
-                or 'see `uniformer-mm doctor`, or pip install '
-                f"'uniformer_mm[{EXTRAS[top]}]'"
+                or 'see `uniformer-mm doctor`, or '
+                + _installing([EXTRAS[top]])
             )
         )
         raise ImportError(f'{module} is needed here; {what}') from error

@@ -84,6 +84,7 @@ RLE = {'size': [32, 32], 'counts': 'abc'}
         (put(ANN, 'id', 1.5), 'error', 'id 1.5', 'whole number'),
         (put(ANN, 'id', None), 'error', 'id None', 'whole number'),
         (put(IMG, 'id', '1'), 'error', "image 1, id '1'", 'whole number'),
+        (put(ANN, 'image_id', {}), 'error', '4', 'image_id must be a whole'),
         (twice(ANN), 'error', 'annotation 4', 'two annotations have one id'),
         (twice(IMG), 'error', 'image 1', 'two pictures have one id'),
         # H2, H22: what the model or the metric needs.
@@ -191,6 +192,7 @@ def test_a_fault_is_found(
             'error',
             'needs 9 numbers; one has 3',
         ),
+        (put(ANN, 'category_id', [1]), 'error', 'category_id must be a whole'),
         (put(ANN, 'keypoints', ...), 'error', 'no keypoints'),
         (put(ANN, 'keypoints', [1, 1, 3] * 3), 'error', 'visibility'),
         (put(ANN, 'keypoints', [0.2, 0.4, 2] * 3), 'error', 'normalised'),
@@ -247,6 +249,18 @@ def test_text_that_is_not_utf_8(tmp_path: Path) -> None:
     path = write_coco(tmp_path / 'a.json', coco())
     path.write_bytes(path.read_text().encode('utf-16'))
     assert 'save it as UTF-8' in '\n'.join(map(str, check_coco(path, BOXES)))
+
+
+def test_objects_that_are_listed_again(tmp_path: Path) -> None:
+    content = coco()
+    objects = content['annotations']
+    for key, change in enumerate(({}, {}, {'iscrowd': 1}, {'area': 5}), 11):
+        objects.append({**objects[0], 'id': key, **change})
+    objects[-1]['bbox'] = [4.0, 4, 16, 12.5]
+    (finding,) = (f for f in check(tmp_path, content) if 'before' in f.what)
+    assert finding.severity == 'warning'
+    assert finding.what.startswith('2 of its objects')
+    assert finding.places == ('annotation 11 as 1', 'annotation 12 as 1')
 
 
 def test_nothing_is_annotated(tmp_path: Path) -> None:

@@ -28,15 +28,17 @@ PICTURE = case(Error(6.0, 0.6, 0.1), picture=True)
         ('fp32', [NOISE, PICTURE], 0.9, 0.7),
         ('int8', [NOISE, PICTURE], 0.1, 0.9),
         ('int8', [NOISE], 0.7, 0.5),
-        ('bf16', [NOISE, PICTURE], 0.7, 0.7),
+        ('bf16', [NOISE, PICTURE], 0.1, 0.9),
     ],
 )
-def test_int8_is_judged_by_pictures(
+def test_what_is_rounded_is_judged_by_pictures(
     precision: str, cases: list[Case], error: float, agreement: float
 ) -> None:
     report = Report('a', 'detection', 'onnx', precision, 0.5, 0.8, cases)
     assert (report.error, report.agreement) == (error, agreement)
     assert bool(report.failures) == (error > 0.5)
+    in_noise = any('in noise' in text for text in report.failures)
+    assert in_noise == (cases == [NOISE])
 
 
 def test_what_is_no_number_fails() -> None:

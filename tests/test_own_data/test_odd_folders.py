@@ -104,6 +104,10 @@ def yaml(text: str) -> Harm:
     return lambda root: (root / 'data.yaml').write_text(text) and None
 
 
+def none_to_train(root: Path) -> None:
+    (root / TRAIN).unlink()
+
+
 def mask_per_class(root: Path) -> None:
     for name in ('cat', 'dog'):
         shutil.copytree(root / 'masks', root / 'labels' / name)
@@ -203,6 +207,7 @@ def few_names(root: Path) -> None:
             edit(TRAIN, lambda c: c['annotations'].append([1])),
             r'annotations\[\d+\] must be an object',
         ),
+        ('coco', none_to_train, "all are of 'val' or 'test'"),
         ('coco', no_object, 'train has 4 pictures and no object .*annotated'),
         ('coco', twins, "may be any of .*'a/.*'b/"),
         ('voc', twins_of_voc, "may be any of .*'JPEG.*'other/"),

@@ -31,6 +31,13 @@ VERBS = (
     'weights',
 )
 
+# What MMEngine and mmdet are warned of, which who runs a command can't change.
+OF_HOSTS = (
+    'pkg_resources is deprecated',
+    'To copy construct from a tensor',
+    r'`torch\.cuda\.amp\.autocast\(args',
+)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb.
@@ -55,8 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for verb in asked or VERBS:
         import_module(f'uniformer_mm.cli.{verb}').add_parser(subparsers)
     args = parser.parse_args(words)
-    # MMEngine imports it, and who runs a command can't change that.
-    warnings.filterwarnings('ignore', 'pkg_resources is deprecated')
+    for warning in OF_HOSTS:
+        warnings.filterwarnings('ignore', warning)
     try:
         code: int = args.run(args)
     except BrokenPipeError:

@@ -18,6 +18,7 @@ from uniformer_mm.data_checks.coco_objects import (
     hashable,
     is_int,
 )
+from uniformer_mm.data_checks.coco_repeats import check_repeats
 from uniformer_mm.data_checks.finding import Collector, Finding, errors_of
 from uniformer_mm.data_checks.shapes import is_number
 
@@ -89,9 +90,9 @@ def _check_content(content: Any, needs: CocoNeeds, found: Collector) -> None:
         return
     labels = _check_categories(lists['categories'], needs, found)
     images = _check_images(lists['images'], needs, found)
-    Annotations(images, labels, needs, found).check(
-        lists.get('annotations', [])
-    )
+    annotations = lists.get('annotations', [])
+    Annotations(images, labels, needs, found).check(annotations)
+    check_repeats(annotations, found)
 
 
 def _check_categories(

@@ -85,7 +85,7 @@ class Annotations:
                 continue
             self._check_id(one.get('id'), i, ids)
             if self._is_usable(one, f'annotation {one.get("id", i)}'):
-                usable[one.get('category_id')] += 1
+                usable[hashable(one.get('category_id'))] += 1
             size = self.images.get(hashable(one.get('image_id')))
             boxes.append((one.get('bbox'), *(size or (0, 0))))
         normalised = are_normalised(box for box, *_ in boxes)
@@ -125,6 +125,9 @@ class Annotations:
     def _is_usable(self, one: Mapping[str, Any], at: str) -> bool:
         """Note what is wrong; return whether it is trained on."""
         found = self.found
+        for key in ('image_id', 'category_id'):
+            if isinstance(one.get(key), (list, dict)):
+                found.error(f'{key} must be a whole number', AGAIN, at)
         size = self.images.get(hashable(one.get('image_id')))
         if size is None:
             found.warning(

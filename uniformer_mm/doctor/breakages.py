@@ -236,7 +236,8 @@ KNOWN = (
     ),
     Breakage(
         'no GPU',
-        'MMEngine refuses --amp and --launcher pytorch: leave both out.',
+        "MMEngine's runner refuses --amp and --launcher pytorch: leave both "
+        'out. That of our configs trains in float32, and by gloo.',
         holds=lambda facts: not facts.gpu,
         is_problem=False,
     ),

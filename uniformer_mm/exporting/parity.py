@@ -100,10 +100,14 @@ class Report:
 
     @property
     def judged(self) -> list[Case]:
-        """The inputs that count: all, for int8 what it is calibrated for."""
+        """The inputs that count: all, of what is rounded pictures alone.
+
+        In noise a trained model is sure of nothing, so that small errors give
+        it other answers. Without pictures noise has to do.
+        """
         pictures = [case for case in self.cases if case.picture]
         return (
-            pictures if self.precision == 'int8' and pictures else self.cases
+            pictures if self.precision != 'fp32' and pictures else self.cases
         )
 
     @property
@@ -150,6 +154,9 @@ class Report:
                 f'{agreement:.2%} of the labels agree, not '
                 f'{self.least_agreement:.0%}'
             )
+        seen = any(case.picture for case in self.cases)
+        if found and agreement is not None and not seen:
+            found.append('this was in noise: pictures say more, give some')
         return found
 
     def to_dict(self) -> dict[str, Any]:

@@ -138,6 +138,8 @@ def make_splits(
         )
     elif not train:
         raise ValueError(
-            f'there are no samples to train on, only {set(found)}'
+            'there are no samples to train on: by the names of files and '
+            "folders all are of 'val' or 'test'. Name what is to be trained "
+            "on 'train'"
         )
     return found, notes
