@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from uniformer_mm.data_checks.coco_objects import hashable, is_number
+from uniformer_mm.data_checks.coco_objects import hashable
 from uniformer_mm.data_checks.finding import Collector
+from uniformer_mm.data_checks.shapes import is_number
 
 __all__ = ['check_repeats']
 
