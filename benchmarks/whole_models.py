@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,8 +133,11 @@ def _large(config: Config) -> Config:
 
 def _endless(loader: Config) -> Iterator[Any]:
     """Yield batches, all of one size."""
-    here = {'num_workers': 0, 'persistent_workers': False, 'drop_last': True}
-    built = Runner.build_dataloader(Config({**loader, **here}), seed=0)
+    loader = copy.deepcopy(loader)
+    loader.update(num_workers=0, persistent_workers=False)
+    # torch wants it of what puts batches together.
+    (loader.get('batch_sampler') or loader).update(drop_last=True)
+    built = Runner.build_dataloader(loader, seed=0)
     if not len(built):
         raise ValueError(
             f'the data do not fill a batch of {loader.batch_size}'

@@ -17,8 +17,9 @@ def compile_options() -> dict[str, Any]:
     """Return options for ``torch.compile``, with which it multiplies faster.
 
     On AMD's processors with AVX-512, in float32: products and convolutions of
-    kernel 1 with their GELUs, MLPs and attention over many tokens go to
-    oneDNN, in training too but for attention. Results are the same up to
+    kernel 1 with their GELUs, MLPs, attention over many tokens and
+    convolutions of single clips go to oneDNN, in training too but for
+    attention. Results are the same up to
     rounding. Nothing is kept of weights, which may change at any time.
 
     From then on torch notices hooks that are put on a layer of a compiled

@@ -7,7 +7,7 @@ from typing import Any
 
 from uniformer_mm.data_checks.coco_objects import hashable
 from uniformer_mm.data_checks.finding import Collector
-from uniformer_mm.data_checks.shapes import is_number
+from uniformer_mm.data_checks.shapes import are_numbers
 
 __all__ = ['check_repeats']
 
@@ -24,7 +24,7 @@ def check_repeats(annotations: Sequence[Any], found: Collector) -> None:
     first: dict[tuple[Any, ...], Any] = {}
     places = []
     for i, one in enumerate(annotations):
-        if not isinstance(one, Mapping) or not _is_box(one.get('bbox')):
+        if not isinstance(one, Mapping) or not are_numbers(one.get('bbox')):
             continue
         key = (
             hashable(one.get('image_id')),
@@ -45,7 +45,3 @@ def check_repeats(annotations: Sequence[Any], found: Collector) -> None:
             'of them as missed',
             place,
         )
-
-
-def _is_box(value: Any) -> bool:
-    return isinstance(value, list) and all(map(is_number, value))

@@ -9,6 +9,7 @@ from typing import Any
 __all__ = [
     'are_corners',
     'are_normalised',
+    'are_numbers',
     'bbox_fault',
     'is_number',
     'keypoints_fault',
@@ -25,7 +26,7 @@ def bbox_fault(box: Any, width: float, height: float) -> tuple[str, str, str]:
         tuple: What is an error, why the host leaves it out, and what is odd;
         '' each if it is fine.
     """
-    if not _are_numbers(box) or len(box) != 4:
+    if not are_numbers(box) or len(box) != 4:
         return 'a box must be 4 numbers that are finite', '', ''
     x, y, w, h = box
     if w < 1 or h < 1:
@@ -49,7 +50,7 @@ def are_corners(boxes: Iterable[tuple[Any, float, float]]) -> bool:
     """
     total = outside = 0
     for box, width, height in boxes:
-        if not _are_numbers(box) or len(box) != 4:
+        if not are_numbers(box) or len(box) != 4:
             return False
         x, y, a, b = box
         if not (x < a <= width + 1 and y < b <= height + 1):
@@ -63,7 +64,7 @@ def are_normalised(boxes: Iterable[Any]) -> bool:
     """Whether there are boxes, and all are within (0, 0) and (1, 1)."""
     found = False
     for box in boxes:
-        found = _are_numbers(box) and len(box) == 4 and max(box) <= 1
+        found = are_numbers(box) and len(box) == 4 and max(box) <= 1
         if not found or min(box) < 0:
             return False
     return found
@@ -91,7 +92,7 @@ def segmentation_fault(mask: Any, width: float, height: float) -> str:
                 'a polygon needs an even number of coordinates, 6 or more; '
                 f'one has {len(polygon)}'
             )
-        if not _are_numbers(polygon):
+        if not are_numbers(polygon):
             return 'a polygon has what are no finite numbers'
     if all(_is_outside(polygon, width, height) for polygon in mask):
         return 'all polygons of an object lie outside its picture'
@@ -131,7 +132,7 @@ def keypoints_fault(
         tuple: What is an error or '', how many are visible, and what is odd
         or ''.
     """
-    if not _are_numbers(points):
+    if not are_numbers(points):
         return 'keypoints must be finite numbers', 0, ''
     if len(points) != 3 * count:
         return (
@@ -160,7 +161,8 @@ def keypoints_fault(
     return '', len(labelled), odd
 
 
-def _are_numbers(values: Any) -> bool:
+def are_numbers(values: Any) -> bool:
+    """Whether it is a list of finite numbers."""
     return isinstance(values, list) and all(map(is_number, values))
 
 
