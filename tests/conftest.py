@@ -37,6 +37,16 @@ def _fast_forms_of_small_inputs() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope='session', autouse=True)
+def _processes_can_be_forked() -> None:
+    """Go backward once, before anything has told torch of a GPU's place.
+
+    Fake tensors and ``torch.compile`` do so, and the first backward pass after
+    them starts threads, with which a forked process can't go backward.
+    """
+    torch.ones(1, requires_grad=True).backward()
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> GoldenCase:
     """The case named by indirect parametrization."""
