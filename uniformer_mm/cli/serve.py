@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import ctypes
 import os
 import sys
 import tempfile
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uniformer_mm.checks import check_choice
 from uniformer_mm.cli.errors import reported
 from uniformer_mm.hosts import TASK_HOSTS, import_extra
+from uniformer_mm.memory import share_heap
 
 if TYPE_CHECKING:
     from uniformer_mm.serve.demo import Demo
@@ -28,7 +27,6 @@ NOTICE = (
     'circles, squares and triangles. It knows nothing else.'
 )
 LOOPBACK = '127.0.0.1'
-M_ARENA_MAX = -8  # of glibc's mallopt
 
 
 def add_parser(verbs: Any) -> None:
@@ -89,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _serve(args: argparse.Namespace) -> int:
     models = _models(args)
-    _share_heap()
+    share_heap()
     import_extra('gradio')
     from uniformer_mm.serve.limits import Limits
 
@@ -110,16 +108,6 @@ def _serve(args: argparse.Namespace) -> int:
         finally:
             page.close()
     return 0
-
-
-def _share_heap() -> None:
-    """Let all threads, of which Gradio starts many, use one heap.
-
-    glibc gives each its own, and what is free in one is free for no other: a
-    page then grows with each request. Other C libraries have no such function.
-    """
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def _models(args: argparse.Namespace) -> dict[str, str | None]:

@@ -19,8 +19,8 @@ def compile_options() -> dict[str, Any]:
     On AMD's processors with AVX-512, in float32: products and convolutions of
     kernel 1 with their GELUs, MLPs, attention over many tokens and
     convolutions of single clips go to oneDNN, in training too but for
-    attention. Results are the same up to
-    rounding. Nothing is kept of weights, which may change at any time.
+    attention. Results are the same up to rounding. Nothing is kept of
+    weights, which may change at any time.
 
     From then on torch notices hooks that are put on a layer of a compiled
     model, of any in this process, which it passes over by default.

@@ -16,7 +16,6 @@ from uniformer_mm.engine.class_data import (
 from uniformer_mm.engine.data_checking import DataChecks
 from uniformer_mm.engine.defaults import Resumes
 from uniformer_mm.engine.fused import fuse_steps
-from uniformer_mm.engine.memory import keep_freed_memory
 from uniformer_mm.engine.precision import fit_to_device
 from uniformer_mm.engine.processes import (
     Processes,
@@ -25,6 +24,7 @@ from uniformer_mm.engine.processes import (
     norms_of_a_cpu,
     on_cpu,
 )
+from uniformer_mm.memory import keep_freed_memory
 from uniformer_mm.registry import RUNNERS
 
 __all__ = ['DataCheckRunner']

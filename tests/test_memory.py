@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from uniformer_mm.engine import memory
+from uniformer_mm import memory
 
 FAULTS = """
 import resource, sys
 import torch
-from uniformer_mm.engine.memory import keep_freed_memory
+from uniformer_mm.memory import keep_freed_memory
 
 if sys.argv[1] == 'kept':
     keep_freed_memory()
